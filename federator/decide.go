@@ -1,0 +1,251 @@
+package federator
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"canopy/cache"
+	"canopy/federator/choice"
+	"canopy/federator/health"
+	"canopy/federator/record"
+	"canopy/plugins"
+)
+
+// Placed is one live replica in its place in the order.
+type Placed struct {
+	// Endpoint and Site name who holds it.
+	Endpoint, Site string
+	// URL is where the client finds it; "" when Canopy must carry the bytes.
+	URL string
+	// Country is the ISO 3166-1 code of where it is; "" when unknown.
+	Country string
+	// Group is equal for replicas that all policies leave equal.
+	Group int
+	// Size is in bytes, negative when unknown.
+	Size    int64
+	ModTime time.Time
+
+	member *member
+	own    string // the endpoint's own path
+}
+
+// Decision is the order of a file's live replicas for one client. It is
+// shared by all clients for whom it is the same, and not to be changed.
+type Decision struct {
+	Found
+	Path string
+	// Replicas are live, of one content, best first; the first Equals of
+	// them are equal. For a directory there are none.
+	Replicas []Placed
+	Equals   int
+
+	// Memo is for whoever shows the decision, to keep what was derived from
+	// it as long as it is good.
+	Memo atomic.Value
+
+	deck    *choice.Deck
+	epoch   uint64
+	expires int64 // Unix nanoseconds
+}
+
+// Deal returns which of the equal first replicas it is this time, and counts
+// the client as sent there.
+func (d *Decision) Deal() int {
+	i := d.deck.Deal()
+	if m := d.Replicas[i].member; m != nil {
+		m.sent.Add(1)
+	}
+	return i
+}
+
+// decisionKey says for whom and of what a decision is.
+type decisionKey struct {
+	record *record.Record
+	cell   uint32
+	kind   uint8 // bit 0: https; bits 1 and 2: address family
+}
+
+func keyOf(r *record.Record, c *choice.Client) decisionKey {
+	k := decisionKey{record: r, cell: c.Place.Cell}
+	if c.Secure {
+		k.kind = 1
+	}
+	switch {
+	case !c.Addr.IsValid():
+	case c.Addr.Is4() || c.Addr.Is4In6():
+		k.kind |= 2
+	default:
+		k.kind |= 4
+	}
+	return k
+}
+
+// Locate returns the live replicas of a file in order for the client, waiting
+// as long as need says. The error is an *Absent, an *Unknown, or that of ctx.
+func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choice.Client) (*Decision, error) {
+	now := time.Now().UnixNano()
+	if item, state := f.entries.Get(path, now); state == cache.Fresh && !c.Hinted() {
+		if d, ok := f.decisions.Get(keyOf(item.Value, c)); ok && d.epoch == f.epoch.Load() && now < d.expires {
+			f.counters.Hits.Add(1)
+			return d, nil
+		}
+	}
+	epoch := f.epoch.Load()
+	found, err := f.Lookup(ctx, path, need, c)
+	if err != nil {
+		return nil, err
+	}
+	d := &Decision{Found: found, Path: path, epoch: epoch}
+	if found.Kind() == plugins.Directory {
+		return d, nil
+	}
+	g := f.gen.Load()
+	now = time.Now().UnixNano()
+	f.place(d, g, c, now)
+	if len(d.Replicas) == 0 {
+		return nil, f.dead(g, d)
+	}
+	if !found.Stale && !c.Hinted() && f.settled(g, path, d.Record, now) {
+		f.decisions.Add(keyOf(d.Record, c), d)
+	}
+	return d, nil
+}
+
+// live returns the replicas that can be had now, of one content.
+func (g *generation) live(r *record.Record) record.Facts {
+	usable := make([]record.Replica, 0, len(r.Replicas))
+	agreed := 0
+	for i := range r.Replicas {
+		if m := g.byID[r.Replicas[i].Endpoint]; m != nil && m.Read && m.state.Condition() != health.Down && (m.redirects() || m.can.Reader != nil) {
+			usable = append(usable, r.Replicas[i])
+			if i < int(r.Agreed) {
+				agreed++
+			}
+		}
+	}
+	if agreed > 0 {
+		// What everybody together holds to be the file is still there.
+		return record.Facts{Replicas: usable[:agreed], Agreed: uint16(agreed)}
+	}
+	return record.Agree(usable)
+}
+
+// place puts the live replicas in order.
+func (f *Federator) place(d *Decision, g *generation, c *choice.Client, now int64) {
+	facts := g.live(d.Record)
+	d.expires = now + int64(g.EntryTTL)
+	for _, s := range d.Silences {
+		d.expires = min(d.expires, s.Until)
+	}
+	placed := make([]Placed, 0, facts.Agreed)
+	targets := make([]choice.Target, 0, facts.Agreed)
+	for i := range facts.Replicas[:facts.Agreed] {
+		r := &facts.Replicas[i]
+		m := g.byID[r.Endpoint]
+		own := m.Names.Endpoint(d.Path)
+		if int(r.Via) >= len(own) || r.Kind != plugins.File {
+			continue
+		}
+		p := Placed{Endpoint: m.Name, Site: m.Site, Size: r.Size, member: m, own: own[r.Via]}
+		if r.ModTime != 0 {
+			p.ModTime = time.Unix(0, r.ModTime)
+		}
+		if m.redirects() {
+			l, err := m.can.Locator.Locate(p.own, "GET")
+			if err != nil {
+				f.log.Warn("no URL for a replica", "endpoint", m.Name, "path", d.Path, "err", err)
+				continue
+			}
+			p.URL = l.URL
+			if !l.Expires.IsZero() {
+				// Half of its life is left for the client to make use of it.
+				d.expires = min(d.expires, now+(l.Expires.UnixNano()-now)/2)
+			}
+		} else if m.can.Reader == nil {
+			continue
+		}
+		placed = append(placed, p)
+		targets = append(targets, m.target(g.Atlas))
+	}
+	order, group := choice.Rank(c, targets, g.policies, false)
+	d.Replicas = make([]Placed, 0, len(placed))
+	for at, i := range order {
+		p := placed[i]
+		p.Group = group[at]
+		if p.Group == 0 {
+			d.Equals++
+		}
+		d.Replicas = append(d.Replicas, p)
+	}
+	if d.Equals > 0 {
+		d.deck = f.deck(d.Replicas[:d.Equals])
+	}
+	f.further(d, facts)
+}
+
+// further adds the places that endpoints named beside their own, which come
+// last: nobody watches their health.
+func (f *Federator) further(d *Decision, facts record.Facts) {
+	if len(d.Replicas) == 0 {
+		return
+	}
+	group := d.Replicas[len(d.Replicas)-1].Group + 1
+	for i := range facts.Replicas[:facts.Agreed] {
+		x := facts.Replicas[i].Extra
+		if x == nil {
+			continue
+		}
+		copies := slices.Clone(x.Copies)
+		slices.SortStableFunc(copies, func(a, b plugins.Copy) int { return a.Priority - b.Priority })
+		for _, c := range copies {
+			if !slices.ContainsFunc(d.Replicas, func(p Placed) bool { return p.URL == c.URL }) {
+				d.Replicas = append(d.Replicas, Placed{URL: c.URL, Country: c.Country, Group: group, Size: facts.Size()})
+			}
+		}
+	}
+}
+
+// deck returns the deck from which these equals are dealt: always the same
+// for the same endpoints, so that turns are fair over all files together.
+func (f *Federator) deck(equals []Placed) *choice.Deck {
+	// The order among equals is that of the record and means nothing; the
+	// deck needs one of its own.
+	slices.SortFunc(equals, func(a, b Placed) int {
+		if a.member.ID < b.member.ID {
+			return -1
+		}
+		return 1
+	})
+	key := make([]byte, 0, 64)
+	weights := make([]float64, len(equals))
+	for i, p := range equals {
+		key = binary.LittleEndian.AppendUint64(key, uint64(p.member.ID))
+		weights[i] = p.member.Weight
+		key = append(key, p.member.Fingerprint...)
+	}
+	if d, ok := f.decks.Get(string(key)); ok {
+		return d
+	}
+	d := choice.NewDeck(weights, f.outside.Seed)
+	if other, ok, _ := f.decks.PeekOrAdd(string(key), d); ok {
+		return other
+	}
+	return d
+}
+
+// dead is the error for a file that exists and of which no replica is live.
+func (f *Federator) dead(g *generation, d *Decision) error {
+	var names []string
+	for i := range d.Record.Replicas {
+		if m := g.byID[d.Record.Replicas[i].Endpoint]; m != nil {
+			names = append(names, m.Name)
+		}
+	}
+	if names == nil {
+		names = d.Missing
+	}
+	return &Unknown{Path: d.Path, Missing: names, RetryAfter: retryAfter}
+}

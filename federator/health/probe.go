@@ -1,0 +1,76 @@
+package health
+
+import (
+	"context"
+	"time"
+
+	"canopy/plugins"
+)
+
+// Prober asks an endpoint for a sign of life until its context ends.
+type Prober struct {
+	State *State
+	// Ask sends one probe.
+	Ask func(context.Context) error
+	// Every is the time between probes of an endpoint that is up. One that
+	// is not up is probed more often at first, from soonest, doubling.
+	Every time.Duration
+	// Timeout bounds one probe.
+	Timeout time.Duration
+}
+
+// soonest is the shortest time between two probes, so that an endpoint in
+// trouble is not hammered.
+const soonest = 250 * time.Millisecond
+
+// Run probes at once and then again and again. It returns when ctx ends.
+func (p *Prober) Run(ctx context.Context) {
+	pause := soonest
+	for {
+		p.once(ctx)
+		wait := p.Every
+		if p.State.Condition() == Up {
+			pause = soonest
+		} else {
+			wait = min(pause, p.Every)
+			pause = min(2*pause, p.Every)
+		}
+		timer := time.NewTimer(wait)
+		least := time.NewTimer(min(soonest, p.Every))
+		wanted := p.State.ProbeWanted()
+		var early <-chan struct{}
+	waiting:
+		for {
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				least.Stop()
+				return
+			case <-least.C:
+				early = wanted
+			case <-early:
+				break waiting
+			case <-timer.C:
+				break waiting
+			}
+		}
+		timer.Stop()
+		least.Stop()
+	}
+}
+
+func (p *Prober) once(ctx context.Context) {
+	probe, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	began := time.Now()
+	err := p.Ask(probe)
+	now := time.Now()
+	if ctx.Err() != nil {
+		return
+	}
+	kind := plugins.KindOf(err)
+	if kind == plugins.Canceled && probe.Err() != nil {
+		kind = plugins.Timeout
+	}
+	p.State.Probed(kind, now.Sub(began), now.UnixNano())
+}

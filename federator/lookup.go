@@ -1,0 +1,246 @@
+package federator
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"canopy/cache"
+	"canopy/federator/choice"
+	"canopy/federator/health"
+	"canopy/federator/record"
+	"canopy/plugins"
+)
+
+// Found is what is known of a path that exists, or may.
+type Found struct {
+	*record.Record
+	// Virtual is whether the path is a directory by configuration, whoever
+	// has it.
+	Virtual bool
+	// Stale is whether the record has passed its time; Age is how old it is.
+	Stale bool
+	Age   time.Duration
+	// Missing are the endpoints whose word is not in the record.
+	Missing []string
+}
+
+// Kind returns what the path is.
+func (f *Found) Kind() plugins.EntryKind {
+	if f.Virtual {
+		return plugins.Directory
+	}
+	return f.Record.Kind()
+}
+
+// Absent is the error for a path that nobody has. Missing are those who could
+// not be asked and are held not to matter.
+type Absent struct {
+	Path    string
+	Missing []string
+}
+
+func (e *Absent) Error() string {
+	if len(e.Missing) > 0 {
+		return fmt.Sprintf("%q is on none of the endpoints that could be asked; silent: %s", e.Path, strings.Join(e.Missing, ", "))
+	}
+	return fmt.Sprintf("%q is on none of the endpoints", e.Path)
+}
+
+// Unknown is the error for a path of which nobody can say whether it exists,
+// or where no live replica of it is.
+type Unknown struct {
+	Path    string
+	Missing []string
+	// RetryAfter is when asking again may help.
+	RetryAfter time.Duration
+}
+
+func (e *Unknown) Error() string {
+	return fmt.Sprintf("%q may be on an endpoint that cannot be asked: %s", e.Path, strings.Join(e.Missing, ", "))
+}
+
+// retryAfter is what clients are told to wait: about the time in which a
+// probe finds an endpoint that has come back.
+const retryAfter = 5 * time.Second
+
+// Lookup finds out what path is. path is absolute and clean. The error is an
+// *Absent, an *Unknown, or that of ctx.
+func (f *Federator) Lookup(ctx context.Context, path string, need Need, c *choice.Client) (Found, error) {
+	g := f.gen.Load()
+	now := time.Now().UnixNano()
+	k := f.known(g, path, now)
+	switch {
+	case k.state == cache.Fresh && f.settled(g, path, k.Record, now):
+		f.counters.Hits.Add(1)
+		return f.found(g, path, k, now)
+	case k.state == cache.Stale && k.Exists():
+		f.counters.StaleHits.Add(1)
+		f.fly(path, k, true)
+		return f.found(g, path, k, now)
+	}
+	if _, ok := g.virtual(path); ok && need != All {
+		return Found{Record: &record.Record{}, Virtual: true}, nil
+	}
+	f.counters.Misses.Add(1)
+	fl := f.fly(path, k, false)
+	r, err := fl.wait(ctx, need, c)
+	fl.part()
+	if err != nil {
+		return Found{}, err
+	}
+	now = time.Now().UnixNano()
+	return f.found(fl.g, path, known{Record: r, learned: fl.began, state: cache.Fresh}, now)
+}
+
+// known is a record from the cache, with its age.
+type known struct {
+	*record.Record
+	learned int64
+	state   cache.State
+}
+
+func (k known) newer(than known) bool {
+	return k.Record != nil && (than.Record == nil || k.learned > than.learned)
+}
+
+// known returns what the cache has for p: its record, or what the listing of
+// its parent says.
+func (f *Federator) known(g *generation, p string, now int64) known {
+	if item, state := f.entries.Get(p, now); state != cache.Missing {
+		return known{item.Value, item.Learned, state}
+	}
+	dir, name := path.Split(p)
+	if name == "" {
+		return known{}
+	}
+	dir = clean(dir)
+	item, state := f.listings.Get(dir, now)
+	if state == cache.Missing {
+		return known{}
+	}
+	l := item.Value
+	if virtual, _ := g.virtual(dir); len(virtual) > 0 {
+		if _, ok := slices.BinarySearch(virtual, name); ok {
+			return known{} // the listing speaks of another place by this name
+		}
+	}
+	child := l.Find(name)
+	if child == nil {
+		if state != cache.Fresh {
+			return known{}
+		}
+		return known{&record.Record{Coverage: l.Coverage}, l.Learned, state}
+	}
+	r := &record.Record{Facts: child.Facts, Coverage: l.Coverage, Silences: l.Silences}
+	f.remember(p, r, g, l.Learned, true)
+	own := lifetime(r, g, l.Learned)
+	return known{r, l.Learned, own.State(now)}
+}
+
+func clean(dir string) string {
+	if dir == "/" {
+		return dir
+	}
+	return strings.TrimSuffix(dir, "/")
+}
+
+// settled reports whether nobody is left who should be asked before a fresh
+// record is believed.
+func (f *Federator) settled(g *generation, path string, r *record.Record, now int64) bool {
+	epoch := f.epoch.Load()
+	if r.Checked.Load() == epoch {
+		return true
+	}
+	if !r.Asked && r.Kind() == plugins.File && r.Size() < 0 {
+		return false // a listing without sizes; the endpoints know more
+	}
+	candidates := g.candidates(path)
+	if !g.complete(candidates, r.Coverage, r.Silences, now) {
+		return false
+	}
+	if len(missing(candidates, r.Coverage)) == 0 {
+		r.Checked.Store(epoch)
+	}
+	return true
+}
+
+// found gives the verdict on what is known of path.
+func (f *Federator) found(g *generation, path string, k known, now int64) (Found, error) {
+	if k.Exists() {
+		found := Found{Record: k.Record, Stale: k.state == cache.Stale, Age: time.Duration(now - k.learned)}
+		if k.Checked.Load() != f.epoch.Load() {
+			found.Missing = missing(g.candidates(path), k.Coverage)
+		}
+		return found, nil
+	}
+	if _, ok := g.virtual(path); ok {
+		return Found{Record: k.Record, Virtual: true, Missing: missing(g.candidates(path), k.Coverage)}, nil
+	}
+	candidates := g.candidates(path)
+	silent := missing(candidates, k.Coverage)
+	if len(silent) == 0 || g.Unknown == AlwaysAbsent {
+		return Found{}, &Absent{Path: path, Missing: silent}
+	}
+	if g.Unknown == AlwaysUnavailable || f.evidence(g, path, candidates, k.Record, now) {
+		return Found{}, &Unknown{Path: path, Missing: silent, RetryAfter: retryAfter}
+	}
+	return Found{}, &Absent{Path: path, Missing: silent}
+}
+
+// evidence reports whether anything suggests that one of the candidates who
+// have not answered holds path.
+func (f *Federator) evidence(g *generation, p string, candidates []*member, r *record.Record, now int64) bool {
+	dir, name := path.Split(p)
+	listing, state := f.listings.Get(clean(dir), now)
+	for _, m := range candidates {
+		if r.Coverage.Has(m.ID) {
+			continue
+		}
+		if state != cache.Missing {
+			if child := listing.Value.Find(name); child != nil {
+				if _, ok := child.By(m.ID); ok {
+					return true
+				}
+			}
+		}
+		if s, ok := r.Silent(m.ID); ok {
+			switch s.Kind {
+			case plugins.Denied, plugins.Unsupported, plugins.Invalid:
+				continue // it lives, and will not speak of this path today or tomorrow
+			}
+			if m.state.Condition() != health.Down {
+				return true
+			}
+		} else if m.state.Condition() != health.Down {
+			return true // not waited for: it may answer any moment
+		}
+		if now-m.state.Since() < int64(g.DoubtFor) {
+			return true
+		}
+	}
+	return false
+}
+
+// remember keeps r in the cache. An absence is kept only when final, that is
+// when nobody is left who may still say yes.
+func (f *Federator) remember(path string, r *record.Record, g *generation, learned int64, final bool) {
+	if !r.Exists() && !final {
+		return
+	}
+	f.entries.Put(path, lifetime(r, g, learned))
+}
+
+func lifetime(r *record.Record, g *generation, learned int64) cache.Item[*record.Record] {
+	item := cache.Item[*record.Record]{Value: r, Learned: learned, Cost: r.Bytes()}
+	if r.Exists() {
+		item.Fresh = learned + int64(g.EntryTTL)
+		item.Stale = item.Fresh + int64(g.Stale)
+	} else {
+		item.Fresh = learned + int64(g.AbsentTTL)
+	}
+	return item
+}
