@@ -1,0 +1,119 @@
+package webclient
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"canopy/plugins"
+)
+
+// Silence returns why an exchange ends in which the storage makes no progress.
+// As the cause of a context given to Client.Do it makes the error a Timeout.
+func Silence() error {
+	return &plugins.Error{Kind: plugins.Timeout, Err: errors.New("the storage made no progress within the time allowed")}
+}
+
+// watchdog ends an exchange by its context when it is not petted in time.
+type watchdog struct {
+	limit  time.Duration
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+// watch returns a context that ends for silence. The watchdog is awake for the
+// first time, for limit; a limit that is not positive is none.
+func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &watchdog{limit: limit, cancel: cancel}
+	if limit > 0 {
+		w.timer = time.AfterFunc(limit, func() { cancel(Silence()) })
+	}
+	return ctx, w
+}
+
+func (w *watchdog) sleep() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+func (w *watchdog) wake() {
+	if w.timer != nil {
+		w.timer.Reset(w.limit)
+	}
+}
+
+// end frees the watchdog and whatever still runs under its context.
+func (w *watchdog) end() {
+	w.sleep()
+	w.cancel(context.Canceled)
+}
+
+// stream is the body of an answer. It is watched only while it is being read:
+// a reader may take all the time it wants.
+type stream struct {
+	io.ReadCloser
+	ctx      context.Context
+	watchdog *watchdog
+	request  *http.Request
+	// fault is what every error of the body has in common.
+	fault plugins.Error
+	err   error
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	s.watchdog.wake()
+	n, err := s.ReadCloser.Read(p)
+	s.watchdog.sleep()
+	switch {
+	case err == nil:
+	case err == io.EOF:
+		s.err = io.EOF
+		s.watchdog.end()
+	default:
+		e := s.fault
+		cause := s.failure(err)
+		e.Kind, e.Err = cause.Kind, cause.Err
+		s.err = &e
+		s.watchdog.end()
+	}
+	return n, s.err
+}
+
+// failure makes an error of one that ended the body.
+func (s *stream) failure(err error) *plugins.Error {
+	if e := ended(s.ctx); e != nil {
+		return e
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &plugins.Error{Kind: plugins.Malformed, Err: errors.New(origin(s.request) + ": the answer ended early")}
+	}
+	return broken(s.request, err, true)
+}
+
+func (s *stream) Close() error {
+	s.watchdog.end()
+	return s.ReadCloser.Close()
+}
+
+const (
+	// drainBytes and drainTime bound what is read of an unwanted body so that
+	// its connection can be used again.
+	drainBytes = 64 << 10
+	drainTime  = 500 * time.Millisecond
+)
+
+// drain reads the rest of an unwanted body and closes it.
+func drain(body io.ReadCloser) {
+	timer := time.AfterFunc(drainTime, func() { body.Close() })
+	defer timer.Stop()
+	// Its only purpose is the connection, so no error matters.
+	_, _ = io.Copy(io.Discard, io.LimitReader(body, drainBytes))
+	body.Close()
+}
