@@ -186,7 +186,7 @@ func TestStat(t *testing.T) {
 			{"/noHEAD3", directory("noHEAD3"), 0},
 			{"/noHEAD4", plugins.Entry{}, plugins.NotFound},
 			{"/unsized", file("unsized", 7), 0},
-			{"/broken", plugins.Entry{}, plugins.Unavailable},
+			{"/broken", plugins.Entry{}, plugins.Faulty},
 			{"/elswhere", plugins.Entry{}, plugins.Unavailable},
 		} {
 			got, err := e.Stat(t.Context(), c.path)
@@ -217,7 +217,7 @@ func TestStat(t *testing.T) {
 func TestStatDoubt(t *testing.T) {
 	for status, want := range map[int]plugins.Kind{
 		404: plugins.NotFound, 403: plugins.NotFound, 200: plugins.NotFound,
-		500: plugins.Unavailable, 429: plugins.Busy,
+		500: plugins.Faulty, 429: plugins.Busy,
 	} {
 		e := serve(t, Config{Listing: Index}, answers{"HEAD /pub/x/": say(status)}.serve)
 		if got, err := e.Stat(t.Context(), "/x"); plugins.KindOf(err) != want || got.Kind != 0 {
@@ -229,7 +229,7 @@ func TestStatDoubt(t *testing.T) {
 func TestStatRoot(t *testing.T) {
 	for status, kinds := range map[int][2]plugins.Kind{
 		200: {0, 0}, 405: {0, 0}, 404: {0, plugins.NotFound}, 403: {0, plugins.Denied},
-		500: {plugins.Unavailable, plugins.Unavailable},
+		500: {plugins.Faulty, plugins.Faulty},
 	} {
 		for i, listing := range []Listing{None, Index} {
 			e := serve(t, Config{Listing: listing}, say(status))

@@ -31,7 +31,7 @@ func TestListRefuses(t *testing.T) {
 		"/absent": plugins.NotFound, "/file": plugins.NotDirectory, "/slash": plugins.NotDirectory,
 		"/same": plugins.NotDirectory, "/different": plugins.Malformed, "/login": plugins.Denied,
 		"/denied": plugins.Denied, "/typeless": plugins.Malformed, "/foreign": plugins.Malformed,
-		"/wrong": plugins.Unavailable, "/": plugins.Malformed, "/impossible": plugins.Malformed,
+		"/wrong": plugins.Faulty, "/": plugins.Malformed, "/impossible": plugins.Malformed,
 	} {
 		n := 0
 		for entry, err := range e.List(t.Context(), path) {

@@ -55,7 +55,7 @@ import (
 type Config struct {
 	// Root is the directory, an absolute path. The endpoint reaches nothing
 	// outside it.
-	Root string `yaml:"root"`
+	Root string `yaml:"root" config:"directory"`
 }
 
 // Type describes the endpoint type for a registry.

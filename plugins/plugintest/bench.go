@@ -129,7 +129,7 @@ func (b *bench) fails(what string, err error, kinds ...plugins.Kind) error {
 // unanswered demands that err leaves open whether the path exists and blames
 // the storage for it.
 func (b *bench) unanswered(what string, err error) error {
-	return b.fails(what, err, plugins.Unavailable, plugins.Timeout, plugins.Malformed)
+	return b.fails(what, err, plugins.Unavailable, plugins.Faulty, plugins.Timeout, plugins.Malformed)
 }
 
 func (b *bench) discreet(what, text string) error {

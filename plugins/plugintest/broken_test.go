@@ -67,7 +67,11 @@ func (w *web) ask(ctx context.Context, op, method, p string, r plugins.Range) (*
 		return resp, nil
 	}
 	resp.Body.Close()
-	return fail(plugins.Malformed, fmt.Errorf("answered %s", resp.Status))
+	kind := plugins.Malformed
+	if resp.StatusCode >= http.StatusInternalServerError {
+		kind = plugins.Faulty
+	}
+	return fail(kind, fmt.Errorf("answered %s", resp.Status))
 }
 
 func (w *web) Stat(ctx context.Context, p string) (plugins.Entry, error) {

@@ -33,11 +33,12 @@ const (
 
 func brokenHTTPChecks() []check {
 	silent := []plugins.Kind{plugins.Unavailable, plugins.Timeout, plugins.Malformed}
-	pushed := []plugins.Kind{plugins.Unavailable, plugins.Busy}
+	faulty := []plugins.Kind{plugins.Faulty}
+	pushed := []plugins.Kind{plugins.Faulty, plugins.Busy}
 	var checks []check
 	for _, a := range []answer{
-		{name: "500", how: status("500 Internal Server Error"), kinds: silent, suspects: all},
-		{name: "502", how: status("502 Bad Gateway"), kinds: silent, suspects: all},
+		{name: "500", how: status("500 Internal Server Error"), kinds: faulty, suspects: all},
+		{name: "502", how: status("502 Bad Gateway"), kinds: faulty, suspects: all},
 		{name: "503", how: status("503 Service Unavailable", "Retry-After: 7"), kinds: pushed, suspects: all, retry: 7 * time.Second},
 		{name: "429", how: status("429 Too Many Requests", "Retry-After: 9"), kinds: pushed, suspects: all, retry: 9 * time.Second},
 		{name: "401", how: status("401 Unauthorized", `WWW-Authenticate: Basic realm="x"`), kinds: []plugins.Kind{plugins.Denied}, suspects: all},
