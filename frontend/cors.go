@@ -1,0 +1,65 @@
+package frontend
+
+import (
+	"io"
+	"net/http"
+)
+
+// Values of headers, which net/http does not change.
+var (
+	anybody  = []string{"*"}
+	uncached = []string{"no-store"}
+	exposed  = []string{"Link, Location, Digest, Repr-Digest, ETag, Content-Length, Content-Range, Accept-Ranges, Age, " +
+		"Canopy-Incomplete, Canopy-Stale, X-Request-Id"}
+)
+
+// expose lets scripts of other origins read the headers of an answer. A
+// redirect needs none of it: what it leads to counts.
+func (x *exchange) expose() { x.Header()["Access-Control-Expose-Headers"] = exposed }
+
+// requestHeaders are those that a script of another origin may send.
+const requestHeaders = "Accept, Authorization, Content-Type, Depth, If-Match, If-Modified-Since, If-None-Match, If-Range, " +
+	"If-Unmodified-Since, Prefer, Range, Want-Digest, Want-Repr-Digest, X-Request-Id"
+
+// tell answers OPTIONS, for WebDAV clients and for browsers that ask before a
+// request of another origin.
+func (x *exchange) tell() error {
+	h := x.Header()
+	h["Allow"] = []string{allowed}
+	h["Dav"] = []string{"1"}
+	h["Ms-Author-Via"] = []string{"DAV"}
+	if r := x.Request.Header; r.Get("Origin") != "" && r.Get("Access-Control-Request-Method") != "" {
+		h["Access-Control-Allow-Origin"] = anybody
+		h["Access-Control-Allow-Methods"] = []string{allowed}
+		h["Access-Control-Allow-Headers"] = []string{requestHeaders}
+		h["Access-Control-Max-Age"] = []string{"86400"}
+	}
+	h["Content-Length"] = []string{"0"}
+	x.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// maxDrain is how much of a body that nobody wants is read, in bytes: a neon
+// client that is still writing when the connection is closed never reads the
+// answer.
+const maxDrain = 1 << 20
+
+// refuse answers a method that the namespace does not take.
+func (x *exchange) refuse() error {
+	r := x.Request
+	// Somebody who waits for "100 Continue" is not made to send the body.
+	if r.Header.Get("Expect") == "" && r.ContentLength != 0 && r.ContentLength <= maxDrain {
+		if _, err := io.CopyN(io.Discard, r.Body, maxDrain); err != nil && err != io.EOF {
+			return errBroken
+		}
+	}
+	return &problem{status: http.StatusMethodNotAllowed, sentence: "This federation can be read only: " + safeMethod(r.Method) + " is not possible here.", allow: allowed}
+}
+
+// safeMethod returns a method in a form that can be shown.
+func safeMethod(m string) string {
+	if len(m) > 32 {
+		return "this method"
+	}
+	return m
+}

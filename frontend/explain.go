@@ -1,0 +1,184 @@
+package frontend
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"canopy/federator"
+	"canopy/frontend/accept"
+	"canopy/plugins"
+	"canopy/plugins/wire/digest"
+	"canopy/web"
+)
+
+// explanation is why the replicas of a path stand as they do, as JSON.
+type explanation struct {
+	located
+	Client  asker    `json:"client"`
+	Reasons []reason `json:"reasons"`
+}
+
+// asker is the client as Canopy sees it.
+type asker struct {
+	Address string `json:"address,omitempty"`
+	Secure  bool   `json:"https"`
+	Site    string `json:"site,omitempty"`
+	Country string `json:"country,omitempty"`
+	// Location is latitude and longitude in degrees.
+	Location *[2]float64 `json:"location,omitempty"`
+	// Source is what the place rests on: "site", "database", "stated" or
+	// "unknown".
+	Source string   `json:"source"`
+	Prefer []string `json:"prefer,omitempty"`
+	Avoid  []string `json:"avoid,omitempty"`
+}
+
+// reason is what is to be said of one replica, or of an endpoint without one.
+type reason struct {
+	Endpoint string `json:"endpoint,omitempty"`
+	Site     string `json:"site,omitempty"`
+	URL      string `json:"url,omitempty"`
+	// Place counts from 1; it is left out for what is not offered.
+	Place   int     `json:"place,omitempty"`
+	Equal   bool    `json:"equal,omitempty"`
+	Refused string  `json:"refused,omitempty"`
+	Size    *int64  `json:"size,omitempty"`
+	Scores  []score `json:"scores,omitempty"`
+}
+
+type score struct {
+	Policy string `json:"policy"`
+	Says   string `json:"says"`
+}
+
+func (x *exchange) asker() asker {
+	c := &x.client
+	a := asker{Secure: c.Secure, Site: c.Place.Site, Country: c.Place.Country, Source: c.Place.Source, Prefer: c.Prefer, Avoid: c.Avoid}
+	if c.Addr.IsValid() {
+		a.Address = c.Addr.String()
+	}
+	if c.Place.Placed {
+		a.Location = &[2]float64{c.Place.Point.Lat, c.Place.Point.Lon}
+	}
+	return a
+}
+
+// explain answers ?explain: a page for a browser, JSON for a program.
+func (x *exchange) explain(d *federator.Decision) error {
+	var reasons []federator.Reason
+	if d.Kind() == plugins.File {
+		reasons = x.h.options.Federator.Explain(d, &x.client)
+	}
+	h := x.Header()
+	h["Vary"] = []string{"Accept"}
+	h["Cache-Control"] = uncached
+	x.aged(d.Stale, d.Age)
+	x.incomplete(d.Missing)
+	if d.Kind() == plugins.File && accept.Named(x.Request.Header["Accept"], typeHTML, typeJSON) == typeHTML {
+		return x.explainPage(d, reasons)
+	}
+	e := explanation{located: x.describeReplicas(d, 0), Client: x.asker(), Reasons: []reason{}}
+	for _, r := range reasons {
+		out := reason{Endpoint: r.Endpoint, Site: r.Site, URL: r.URL, Place: r.Place, Equal: r.Equal, Refused: r.Refused}
+		if r.Size >= 0 {
+			out.Size = &r.Size
+		}
+		for _, s := range r.Scores {
+			out.Scores = append(out.Scores, score(s))
+		}
+		e.Reasons = append(e.Reasons, out)
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return x.send(typeJSON, append(b, '\n'))
+}
+
+// explainPage shows the reasons as a table.
+func (x *exchange) explainPage(d *federator.Decision, reasons []federator.Reason) error {
+	var policies []string
+	for _, r := range reasons {
+		for _, s := range r.Scores {
+			if r.Endpoint != "" && !slices.Contains(policies, s.Policy) {
+				policies = append(policies, s.Policy)
+			}
+		}
+	}
+	p := web.ExplainPage{
+		Page: x.page(), Facts: x.facts(d), Download: x.h.href(d.Path, false),
+		Columns: append([]string{"Endpoint", "Site", "Size", "Standing"}, policies...), Silent: x.h.silent(d.Missing),
+	}
+	p.Alternates = []web.Link{{Text: "JSON", Href: "?replicas", Type: typeJSON}, {Text: "Metalink", Href: "?metalink"}}
+	for _, r := range reasons {
+		row := web.Replica{Href: r.URL, Offered: r.Place > 0, Cells: []string{r.Endpoint, r.Site, "", standing(&r)}}
+		if r.Endpoint == "" {
+			row.Cells[0] = r.URL
+		}
+		if r.Size >= 0 {
+			row.Cells[2] = strconv.FormatInt(r.Size, 10)
+		}
+		for _, policy := range policies {
+			says := ""
+			for _, s := range r.Scores {
+				if s.Policy == policy {
+					says = s.Says
+				}
+			}
+			row.Cells = append(row.Cells, says)
+		}
+		p.Replicas = append(p.Replicas, row)
+	}
+	a := x.asker()
+	note := "You come from " + a.Address
+	switch {
+	case a.Site != "":
+		note += ", at " + a.Site
+	case a.Location != nil:
+		note += fmt.Sprintf(", near %.1f°, %.1f°", a.Location[0], a.Location[1])
+	default:
+		note += ", and where that is is not known"
+	}
+	p.Notes = append(p.Notes, note+".")
+	var b strings.Builder
+	if err := x.h.options.Pages.Explain(&b, p); err != nil {
+		return err
+	}
+	h := x.Header()
+	for name, value := range web.Headers() {
+		h[http.CanonicalHeaderKey(name)] = []string{value}
+	}
+	return x.send(h["Content-Type"][0], []byte(b.String()))
+}
+
+// standing says how a replica stands to the others.
+func standing(r *federator.Reason) string {
+	switch {
+	case r.Refused != "":
+		return r.Refused
+	case r.Endpoint == "" && len(r.Scores) > 0:
+		return r.Scores[0].Says
+	case r.Equal:
+		return "equal to the one above"
+	}
+	return ""
+}
+
+// facts returns what is known of a file, for people.
+func (x *exchange) facts(d *federator.Decision) []web.Fact {
+	var facts []web.Fact
+	if size := d.Size(); size >= 0 {
+		facts = append(facts, web.Fact{Name: "Size", Value: strconv.FormatInt(size, 10) + " bytes"})
+	}
+	if t := stamp(d.ModTime()); t != "" {
+		facts = append(facts, web.Fact{Name: "Modified", Value: t})
+	}
+	for _, sum := range d.Digests() {
+		facts = append(facts, web.Fact{Name: sum.Algorithm, Value: digest.Hex(sum)})
+	}
+	return facts
+}

@@ -1,0 +1,110 @@
+package frontend
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"canopy/federator/geo"
+	"canopy/plugins"
+	"canopy/plugins/faults"
+)
+
+func TestReplicas(t *testing.T) {
+	w := two(t, Options{})
+	golden(t, "replicas.json", indent(t, w.ask("GET", "/d/f?replicas").status(t, 200).has(t, "Content-Type: application/json").body))
+	golden(t, "replicas-directory.json", indent(t, w.ask("GET", "/d/?replicas").status(t, 200).body))
+	golden(t, "replicas-directory.json", indent(t, w.ask("GET", "/d?replicas").status(t, 200).body))
+	contains(t, w.ask("GET", "/d/f?replicas&prefer=oslo").body, `"replicas":[{"endpoint":"oslo"`)
+	w.ask("GET", "/none?replicas", "Accept: application/json").status(t, 404).has(t, "Content-Type: application/json")
+}
+
+func indent(t testing.TB, s string) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(s), &v); err != nil {
+		t.Fatalf("%v in %s", err, s)
+	}
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b) + "\n"
+}
+
+func TestExplain(t *testing.T) {
+	atlas, err := geo.New([]geo.Site{{Name: "CERN", Point: geo.Point{Lat: 46.2, Lon: 6.1}, Placed: true, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newSite(t, "geneva", map[string]string{"/f": "1"})
+	b := newSite(t, "oslo", map[string]string{"/f": "22"})
+	c := newSite(t, "paris", nil)
+	w := build(t, Options{Atlas: atlas}, a, b, c)
+	golden(t, "explain.json", indent(t, w.ask("GET", "/f?explain").status(t, 200).body))
+	contains(t, w.ask("GET", "/f?explain&from=2001:db8::1").body, `"address":"2001:db8::1"`, `"source":"unknown"`)
+	contains(t, w.ask("GET", "/f?explain&from=2001:db8::1&near=CERN").body, `"site":"CERN"`)
+	contains(t, w.ask("GET", "/f?explain&near=59.91,10.75").body, `"location":[60,11]`, `"source":"stated"`)
+	r := w.ask("GET", "/f?explain", "Accept: text/html").status(t, 200).has(t, "Content-Type: text/html; charset=utf-8", "Cache-Control: no-store")
+	contains(t, r.body, "geneva", "diverged", "does not have it", "192.0.2.1", "at CERN")
+	contains(t, w.ask("GET", "/f?explain", "Accept: text/html,application/json;q=2").body, "<!DOCTYPE html>")
+}
+
+func TestMetalink(t *testing.T) {
+	w := two(t, Options{})
+	golden(t, "file.meta4", w.ask("GET", "/d/f?metalink").status(t, 200).has(t, "Content-Type: application/metalink4+xml").body)
+	golden(t, "file.metalink", w.ask("GET", "/d/f?metalink=3").status(t, 200).has(t, "Content-Type: application/metalink+xml").body)
+	golden(t, "directory.meta4", w.ask("GET", "/d/?metalink").status(t, 200).body)
+	for accept, want := range map[string]string{
+		"application/metalink4+xml":             "application/metalink4+xml",
+		"application/metalink+xml":              "application/metalink+xml",
+		"application/metalink4+xml, */*; q=0.5": "application/metalink4+xml",
+	} {
+		w.ask("GET", "/d/f", "Accept: "+accept).status(t, 200).has(t, "Content-Type: "+want, "Vary: Accept")
+	}
+	// aria2 names metalinks, and means the file.
+	w.ask("GET", "/d/f", "Accept: */*,application/metalink4+xml,application/metalink+xml").status(t, 302)
+	w.ask("GET", "/none?metalink").status(t, 404)
+}
+
+// A file without a live replica is missing in the metalink of its directory.
+func TestMetalinkIncomplete(t *testing.T) {
+	w, _, b := tree(t)
+	w.ask("GET", "/d/?format=json").status(t, 200)
+	b.Inject(faults.Rule{Fail: plugins.Unavailable})
+	w.ask("GET", "/probe") // takes oslo down
+	r := w.ask("GET", "/d/?metalink").status(t, 200)
+	if got := r.Header.Get("Canopy-Incomplete") + r.Trailer.Get("Canopy-Incomplete"); got != "oslo" {
+		t.Errorf("%q %s", got, r.body)
+	}
+}
+
+func TestBulk(t *testing.T) {
+	w := two(t, Options{})
+	want := w.ask("POST", "/-/api/v1/replicas", `{"paths":["/d/f","/none","relative","/d","//d/./f"], "prefer":["oslo"]}`).status(t, 200).
+		has(t, "Content-Type: application/x-ndjson").body
+	golden(t, "bulk.ndjson", want)
+	lines := w.ask("POST", "/-/api/v1/replicas?prefer=oslo", "Content-Type: application/x-ndjson", "\"/d/f\"\n\"/none\"\n\"relative\"\n\"/d\"\n\"//d/./f\"\n").status(t, 200).body
+	if lines != want {
+		t.Errorf("got\n%s\nwant\n%s", lines, want)
+	}
+	// Many, in order.
+	var ask strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&ask, "\"/n%d\"\n", i)
+	}
+	got := w.ask("POST", "/-/api/v1/replicas", "Content-Type: application/x-ndjson", ask.String()).status(t, 200).body
+	for i, line := range strings.Split(strings.TrimSpace(got), "\n") {
+		if !strings.HasPrefix(line, fmt.Sprintf(`{"path":"/n%d",`, i)) {
+			t.Fatalf("line %d is %s", i, line)
+		}
+	}
+	for _, bad := range []string{"{", `{"paths":1}`, `{"path":["/d"]}`, `[]`, `{"paths":["/d/f"],"near":"nowhere"}`, `{"paths":["/d/f"],"from":"x"}`} {
+		w.ask("POST", "/-/api/v1/replicas", bad).status(t, 400)
+	}
+	w.ask("POST", "/-/api/v1/replicas", "Content-Type: text/csv", "{ }").status(t, 415)
+	w.ask("POST", "/-/api/v1/replicas", "Content-Type: application/x-ndjson", strings.Repeat("\"\" ", maxBulkPaths+1)).status(t, 413)
+	w.ask("GET", "/-/api/v1/replicas").status(t, 405).has(t, "Allow: POST")
+}
