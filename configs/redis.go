@@ -103,7 +103,7 @@ func (r *Redis) path(s string) error {
 		master, db, _ := strings.Cut(s, "/")
 		s = db
 		if r.Master, err = url.PathUnescape(master); err != nil || r.Master == "" {
-			return errors.New("Sentinels need to know which master; write redis+sentinel://HOST,HOST/MASTER")
+			return errors.New("sentinels need to know which master; write redis+sentinel://HOST,HOST/MASTER")
 		}
 	default:
 		if len(r.Addresses) > 1 {

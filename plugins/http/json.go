@@ -63,7 +63,7 @@ func readJSON(l *listing, r io.Reader) iter.Seq2[plugins.Entry, error] {
 		if _, err := rows.Token(); err != nil {
 			fail(err)
 		} else if caddy == caddyLimit {
-			fail(&plugins.Error{Kind: plugins.Unsupported, Err: errors.New("Caddy lists the first 10000 entries of a directory only, unless its file_limit is set")})
+			fail(&plugins.Error{Kind: plugins.Unsupported, Err: errors.New("a Caddy server lists the first 10000 entries of a directory only, unless its file_limit is set")})
 		}
 	}
 }

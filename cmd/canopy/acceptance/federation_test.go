@@ -2,8 +2,6 @@ package acceptance
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"hash/adler32"
 	"log/slog"
@@ -180,8 +178,3 @@ func (c *client) says(out string, texts ...string) {
 }
 
 func adler(s string) string { return fmt.Sprintf("%08x", adler32.Checksum([]byte(s))) }
-
-func sha(s string) string {
-	h := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(h[:])
-}
