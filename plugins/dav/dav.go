@@ -2,10 +2,11 @@
 // nginx with dav-ext, rclone, XRootD, dCache, EOS, StoRM, Nextcloud, ownCloud
 // and whatever else speaks the protocol.
 //
-//   - name: geneva
-//     type: dav
-//     url: https://dav.example.org/atlas
-//     credentials: {bearer_file: /etc/canopy/geneva.token}
+//	endpoints:
+//	  - name: geneva
+//	    type: dav
+//	    url: https://dav.example.org/atlas
+//	    credentials: {bearer_file: /etc/canopy/geneva.token}
 //
 // # What is asked
 //
@@ -16,8 +17,9 @@
 // with Range; clients are sent to the same address for GET and PUT.
 //
 // Checksums come from the properties of dCache, ownCloud and LCGDM where a
-// storage has them, and from HEAD with Want-Digest. Where it has neither,
-// `checksums: false` saves the questions. Space comes from the quota properties
+// storage has them, and from HEAD with Want-Digest. Listings ask for them as
+// long as there are some. Where a storage has neither, `checksums: false` saves
+// the questions. Space comes from the quota properties
 // of RFC 4331; `quota: false` is for storages without.
 //
 // # What is believed
@@ -33,6 +35,7 @@ package dav
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"canopy/plugins"
@@ -73,6 +76,10 @@ type endpoint struct {
 	name             string
 	timeout          time.Duration
 	checksums, quota bool
+	// barren is whether the last listing that asked for checksums got none.
+	// Asking doubles the time that Apache takes, so listings then leave it
+	// until a look at a single file finds one.
+	barren atomic.Bool
 }
 
 // Abilities leaves out what the configuration says the storage cannot do.

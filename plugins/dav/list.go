@@ -28,6 +28,8 @@ type listing struct {
 	// self is whether the directory itself was among the responses.
 	self bool
 	seen map[string]struct{}
+	// files is whether there was a file, sums whether one had a checksum.
+	files, sums bool
 	// untold is why the first child that cannot be yielded cannot.
 	untold error
 	// stopped is whether the caller has had enough.
@@ -47,7 +49,8 @@ func (l *listing) run(ctx context.Context, yield func(plugins.Entry, error) bool
 		quiet = time.AfterFunc(limit, func() { cancel(webclient.Silence()) })
 		defer quiet.Stop()
 	}
-	q := question{op: "list", path: l.path, depth: "1", body: l.endpoint.properties()}
+	sums := l.endpoint.checksums && !l.endpoint.barren.Load()
+	q := question{op: "list", path: l.path, depth: "1", body: properties(sums)}
 	for r, err := range l.endpoint.responses(ctx, q) {
 		if quiet != nil {
 			quiet.Stop()
@@ -65,6 +68,9 @@ func (l *listing) run(ctx context.Context, yield func(plugins.Entry, error) bool
 		if quiet != nil {
 			quiet.Reset(limit)
 		}
+	}
+	if sums && l.files && !l.sums {
+		l.endpoint.barren.Store(true)
 	}
 	switch {
 	case l.untold != nil:
@@ -108,7 +114,10 @@ func (l *listing) take(r located, yield func(plugins.Entry, error) bool) error {
 		return nil
 	}
 	l.seen[name] = struct{}{}
-	l.stopped = !yield(r.entry(name, kind), nil)
+	entry := r.entry(name, kind)
+	l.files = l.files || kind == plugins.File
+	l.sums = l.sums || len(entry.Digests) > 0
+	l.stopped = !yield(entry, nil)
 	return nil
 }
 

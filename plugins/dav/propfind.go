@@ -29,8 +29,8 @@ const (
 )
 
 // properties is the body that asks for what an entry holds.
-func (e *endpoint) properties() string {
-	if e.checksums {
+func properties(checksums bool) string {
+	if checksums {
 		return askSums
 	}
 	return askBasic
@@ -78,16 +78,23 @@ func (e *endpoint) responses(ctx context.Context, q question) iter.Seq2[located,
 // place returns the components of href below self, and whether that is where
 // it lies. A storage that does not encode its hrefs (XRootD 5.5) is understood
 // as far as that is possible: query and fragment have no place in them
-// (RFC 4918 section 8.3), and where they are taken as they stand they may fit.
+// (RFC 4918 section 8.3), and a percent sign in self is looked for as it stands
+// as well.
 func place(href string, self []string) (below []string, ok bool) {
-	href = literal.Replace(href)
-	for _, h := range []string{href, strings.ReplaceAll(href, "%", "%25")} {
-		components, ok := webclient.Split(h)
-		if ok && len(components) >= len(self) && slices.Equal(components[:len(self)], self) {
-			return components[len(self):], true
-		}
+	below, ok = under(literal.Replace(href), self)
+	if !ok && slices.ContainsFunc(self, func(s string) bool { return strings.Contains(s, "%") }) {
+		below, ok = under(literal.Replace(strings.ReplaceAll(href, "%", "%25")), self)
 	}
-	return nil, false
+	return below, ok
+}
+
+// under is place for an href that is encoded.
+func under(href string, self []string) ([]string, bool) {
+	components, ok := webclient.Split(href)
+	if !ok || len(components) < len(self) || !slices.Equal(components[:len(self)], self) {
+		return nil, false
+	}
+	return components[len(self):], true
 }
 
 var literal = strings.NewReplacer("?", "%3F", "#", "%23")
@@ -168,7 +175,7 @@ func (e *endpoint) self(ctx context.Context, op, path, body string) (located, er
 func (e *endpoint) Stat(ctx context.Context, path string) (plugins.Entry, error) {
 	ctx, cancel := e.question(ctx)
 	defer cancel()
-	l, err := e.self(ctx, "stat", path, e.properties())
+	l, err := e.self(ctx, "stat", path, properties(e.checksums))
 	switch status(err) {
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return e.head(ctx, path)
@@ -183,6 +190,9 @@ func (e *endpoint) Stat(ctx context.Context, path string) (plugins.Entry, error)
 	kind := l.kind()
 	if kind == 0 {
 		return plugins.Entry{}, e.fault(plugins.Malformed, "stat", path, errors.New("the storage says neither that it is a file nor that it is a directory"))
+	}
+	if len(l.Digests) > 0 {
+		e.barren.Store(false)
 	}
 	return l.entry(base(path), kind), nil
 }

@@ -1,0 +1,75 @@
+package dav
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"canopy/plugins"
+	"canopy/plugins/webclient"
+)
+
+// The example in the manual works.
+func TestManual(t *testing.T) {
+	source, err := os.ReadFile("dav.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example strings.Builder
+	for _, m := range regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(source), -1) {
+		example.WriteString(m[1] + "\n")
+	}
+	var cfg struct {
+		Endpoints []struct {
+			Name, Type string
+			Config     `yaml:",inline"`
+		}
+	}
+	if err := yaml.Unmarshal([]byte(example.String()), &cfg); err != nil {
+		t.Fatalf("%v in\n%s", err, example.String())
+	}
+	if len(cfg.Endpoints) != 1 {
+		t.Fatalf("decoded %+v from\n%s", cfg, example.String())
+	}
+	e := cfg.Endpoints[0]
+	if e.Name != "geneva" || e.Type != Type().Name || e.URL == "" || e.Credentials.BearerFile == "" {
+		t.Errorf("decoded %+v", e)
+	}
+	if err := e.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDefaultsAndAbilities(t *testing.T) {
+	cfg := Type().New().(*Config)
+	cfg.URL = "https://dav.example.org"
+	for _, c := range []struct {
+		checksums, quota bool
+		want             []string
+	}{
+		{cfg.Checksums, cfg.Quota, []string{"stat", "list", "redirect", "read", "digest", "space"}},
+		{false, false, []string{"stat", "list", "redirect", "read"}},
+	} {
+		cfg.Checksums, cfg.Quota = c.checksums, c.quota
+		a := plugins.AbilitiesOf(open(t, cfg, plugins.Env{}))
+		if got := a.Names(); !slices.Equal(got, c.want) || a.Prober == nil || a.Ordered {
+			t.Errorf("abilities %v, want %v", got, c.want)
+		}
+	}
+}
+
+func TestOpenFailsForFilesThatCannotBeUsed(t *testing.T) {
+	cfg := &Config{Config: webclient.Config{
+		URL: "https://h", Credentials: webclient.Credentials{BearerFile: t.TempDir() + "/absent"},
+	}}
+	_, err := cfg.Open(t.Context(), plugins.Env{})
+	var field *plugins.FieldError
+	if !errors.As(err, &field) || field.Key != "credentials.bearer_file" {
+		t.Errorf("error %v", err)
+	}
+}
