@@ -118,8 +118,13 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// SetWriteDeadline is like SetDeadline.
+// SetWriteDeadline is like SetDeadline. The HTTP server takes back the deadline
+// between any two requests; where none of its own is in force, that changes
+// nothing.
 func (c *conn) SetWriteDeadline(t time.Time) error {
+	if t.IsZero() && !c.fixed.Load() {
+		return nil
+	}
 	c.fix(t)
 	return c.Conn.SetWriteDeadline(t)
 }
