@@ -77,7 +77,7 @@ func (d demo) Run(w *world) (err error) {
 	if err := federation.Ready(w.ctx); err != nil {
 		return nil // interrupted
 	}
-	base := strings.TrimSuffix(federation.URLs()[0], "/")
+	base := federation.URLs()[0]
 	if _, err := fmt.Fprintf(w.stdout, introduction, base); err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ const drainTime = 30 * time.Second
 
 // Run serves until it is told to end.
 func (s serve) Run(w *world) error {
+	// Before the file is read: what changes from then on is noticed.
+	watch := newWatch(s.Config)
 	config, err := load(s.Config)
 	if err != nil {
 		return err
@@ -50,7 +52,6 @@ func (s serve) Run(w *world) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	watch := newWatch(s.Config)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
@@ -66,6 +67,7 @@ func (s serve) Run(w *world) error {
 			}
 		case <-hangup:
 		}
+		watch = newWatch(s.Config)
 		config, err := load(s.Config)
 		if err == nil {
 			err = served.Reload(w.ctx, config)
@@ -77,7 +79,6 @@ func (s serve) Run(w *world) error {
 			continue
 		}
 		setLevel(level, config)
-		watch = newWatch(s.Config)
 		log.Info("the new configuration is in force", "endpoints", len(config.Endpoints))
 	}
 }

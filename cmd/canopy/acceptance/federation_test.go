@@ -110,7 +110,7 @@ func serve(t *testing.T, text string) (*service.Service, string) {
 	if err := f.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return f, strings.TrimSuffix(f.URLs()[0], "/")
+	return f, f.URLs()[0]
 }
 
 // client is a program run in a directory of its own.

@@ -70,6 +70,8 @@ type Service struct {
 	reload     sync.Mutex
 	config     *configs.Config // in force; guarded by reload
 	configured map[string]configured
+
+	closing sync.Once
 }
 
 // bytesPerEntry is what an entry of the cache may take on average, so that
@@ -281,12 +283,15 @@ func (s *Service) Ready(ctx context.Context) error {
 }
 
 // Close says that the service is not ready any more, accepts nothing new, lets
-// running requests finish as long as ctx lasts, and ends.
-func (s *Service) Close(ctx context.Context) error {
-	s.ready.Drain()
-	errs := []error{s.server.Drain(ctx), s.federator.Close()}
-	if s.access != nil {
-		errs = append(errs, s.access.Close())
-	}
-	return errors.Join(errs...)
+// running requests finish as long as ctx lasts, and ends. A second call does
+// nothing.
+func (s *Service) Close(ctx context.Context) (err error) {
+	s.closing.Do(func() {
+		s.ready.Drain()
+		err = errors.Join(s.server.Drain(ctx), s.federator.Close())
+		if s.access != nil {
+			err = errors.Join(err, s.access.Close())
+		}
+	})
+	return err
 }
