@@ -108,42 +108,52 @@ func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choic
 	if len(d.Replicas) == 0 {
 		return nil, f.dead(g, d)
 	}
-	if !found.Stale && !c.Hinted() && f.settled(g, path, d.Record, now) {
-		f.decisions.Add(keyOf(d.Record, c), d)
+	if !found.Stale && !c.Hinted() && f.settled(g, path, found.Record, now) {
+		f.decisions.Add(keyOf(found.Record, c), d)
 	}
 	return d, nil
 }
 
-// live returns the replicas that can be had now, of one content.
-func (g *generation) live(r *record.Record) record.Facts {
+// live returns how many of the agreed replicas come first that can be had now,
+// in the record that is to be offered: where none of the agreed content is
+// left, that is one in which what is left has come first.
+func (g *generation) live(r *record.Record, now int64) (*record.Record, []record.Replica) {
+	can := func(p *record.Replica) bool {
+		m := g.byID[p.Endpoint]
+		if m == nil || !m.Read || m.state.Condition() == health.Down || !m.redirects() && m.can.Reader == nil {
+			return false
+		}
+		// What has just been answered is good however long the answer took;
+		// what is only remembered of a silent endpoint has its time.
+		return r.Coverage.Has(p.Endpoint) || now < g.oldest(p.Learned)
+	}
 	usable := make([]record.Replica, 0, len(r.Replicas))
-	agreed := 0
-	for i := range r.Replicas {
-		if m := g.byID[r.Replicas[i].Endpoint]; m != nil && m.Read && m.state.Condition() != health.Down && (m.redirects() || m.can.Reader != nil) {
+	for i := range r.Replicas[:r.Agreed] {
+		if can(&r.Replicas[i]) {
 			usable = append(usable, r.Replicas[i])
-			if i < int(r.Agreed) {
-				agreed++
-			}
 		}
 	}
-	if agreed > 0 {
-		// What everybody together holds to be the file is still there.
-		return record.Facts{Replicas: usable[:agreed], Agreed: uint16(agreed)}
+	if len(usable) > 0 {
+		return r, usable
 	}
-	return record.Agree(usable)
+	facts := r.Only(can)
+	other := &record.Record{Facts: record.Facts{Agreed: facts.Agreed}, Coverage: r.Coverage, Silences: r.Silences, Asked: r.Asked}
+	other.Replicas = slices.Concat(facts.Replicas, r.Only(func(r *record.Replica) bool { return !can(r) }).Replicas)
+	return other, facts.Replicas[:facts.Agreed]
 }
 
 // place puts the live replicas in order.
 func (f *Federator) place(d *Decision, g *generation, c *choice.Client, now int64) {
-	facts := g.live(d.Record)
+	var live []record.Replica
+	d.Record, live = g.live(d.Record, now)
 	d.expires = now + int64(g.EntryTTL)
 	for _, s := range d.Silences {
 		d.expires = min(d.expires, s.Until)
 	}
-	placed := make([]Placed, 0, facts.Agreed)
-	targets := make([]choice.Target, 0, facts.Agreed)
-	for i := range facts.Replicas[:facts.Agreed] {
-		r := &facts.Replicas[i]
+	placed := make([]Placed, 0, len(live))
+	targets := make([]choice.Target, 0, len(live))
+	for i := range live {
+		r := &live[i]
 		m := g.byID[r.Endpoint]
 		own := m.Names.Endpoint(d.Path)
 		if int(r.Via) >= len(own) || r.Kind != plugins.File {
@@ -183,18 +193,18 @@ func (f *Federator) place(d *Decision, g *generation, c *choice.Client, now int6
 	if d.Equals > 0 {
 		d.deck = f.deck(d.Replicas[:d.Equals])
 	}
-	f.further(d, facts)
+	f.further(d, live)
 }
 
 // further adds the places that endpoints named beside their own, which come
 // last: nobody watches their health.
-func (f *Federator) further(d *Decision, facts record.Facts) {
+func (f *Federator) further(d *Decision, live []record.Replica) {
 	if len(d.Replicas) == 0 {
 		return
 	}
 	group := d.Replicas[len(d.Replicas)-1].Group + 1
-	for i := range facts.Replicas[:facts.Agreed] {
-		x := facts.Replicas[i].Extra
+	for i := range live {
+		x := live[i].Extra
 		if x == nil {
 			continue
 		}
@@ -202,7 +212,7 @@ func (f *Federator) further(d *Decision, facts record.Facts) {
 		slices.SortStableFunc(copies, func(a, b plugins.Copy) int { return a.Priority - b.Priority })
 		for _, c := range copies {
 			if !slices.ContainsFunc(d.Replicas, func(p Placed) bool { return p.URL == c.URL }) {
-				d.Replicas = append(d.Replicas, Placed{URL: c.URL, Country: c.Country, Group: group, Size: facts.Size()})
+				d.Replicas = append(d.Replicas, Placed{URL: c.URL, Country: c.Country, Group: group, Size: live[i].Size})
 			}
 		}
 	}

@@ -164,9 +164,13 @@ type Federator struct {
 
 	entries   *cache.Store[*record.Record]
 	listings  *cache.Store[*record.Listing]
+	largest   int64 // the most that one listing may take, in bytes; 0 is no bound
 	sets      record.Coverages
 	decisions *lru.Cache[decisionKey, *Decision]
 	decks     *lru.Cache[string, *choice.Deck]
+
+	// forgotten counts what was dropped from the cache for being wrong.
+	forgotten atomic.Uint64
 
 	flights  flights[*flight]
 	listers  flights[*lister]
@@ -184,6 +188,9 @@ type Federator struct {
 const (
 	decisionsKept = 1 << 14
 	decksKept     = 1 << 10
+	// listingShare is the part of the room for listings that one may take: a
+	// larger one is passed on as it comes, and not kept.
+	listingShare = 8
 )
 
 // New returns a federator without endpoints. shared is the second level of
@@ -197,7 +204,8 @@ func New(bounds Bounds, shared cache.Shared, out Outside) *Federator {
 		// Half of the bytes each: a scan of large directories cannot push out
 		// what single lookups learned, nor the other way round.
 		entries:  cache.New[*record.Record](cache.Options{Entries: bounds.Entries, Bytes: bounds.Bytes / 2}),
-		listings: cache.New[*record.Listing](cache.Options{Bytes: bounds.Bytes / 2}),
+		listings: cache.New[*record.Listing](cache.Options{Bytes: bounds.Bytes / 2, LargestShare: listingShare}),
+		largest:  bounds.Bytes / 2 / listingShare,
 		health:   make(map[record.ID]*health.State),
 	}
 	f.decisions, _ = lru.New[decisionKey, *Decision](decisionsKept)
@@ -209,8 +217,8 @@ func New(bounds Bounds, shared cache.Shared, out Outside) *Federator {
 	return f
 }
 
-// Close ends all probes and flights, waits for what is being read, and closes
-// the endpoints. No other call follows.
+// Close ends all probes and flights, waits until all Contents that are being
+// read have been closed, and closes the endpoints. No other call follows.
 func (f *Federator) Close() error {
 	f.reload.Lock()
 	defer f.reload.Unlock()

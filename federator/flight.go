@@ -2,11 +2,11 @@ package federator
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"canopy/cache"
-	"canopy/federator/choice"
 	"canopy/federator/health"
 	"canopy/federator/record"
 	"canopy/plugins"
@@ -44,6 +44,27 @@ func (t *flights[F]) land(path string, gone func(F) bool) {
 	}
 }
 
+// leave removes the flight of path, if there is one, and tells it so: whoever
+// comes from now on starts another.
+func (t *flights[F]) leave(path string, told func(F)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if fl, ok := t.m[path]; ok {
+		delete(t.m, path)
+		told(fl)
+	}
+}
+
+// leaveAll does so for all flights.
+func (t *flights[F]) leaveAll(told func(F)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, fl := range t.m {
+		told(fl)
+	}
+	clear(t.m)
+}
+
 // reply is how far a candidate is with its answer.
 type reply uint8
 
@@ -61,6 +82,7 @@ type asked struct {
 	replica record.Replica
 	kind    plugins.Kind // why silent
 	down    bool         // not asked at all
+	told    bool         // not asked, since it was known
 }
 
 // flight is one path being asked for.
@@ -89,28 +111,50 @@ type flight struct {
 	served  bool
 	ended   bool
 	last    int64 // when the last answer came
+	// forgotten is that the path has changed since the flight began, so that
+	// what it learns must not be remembered.
+	forgotten bool
+	made      *record.Record // of the answers so far; nil when there are new ones
 }
 
-// fly joins the flight for path or starts one. The caller waits on it, and
-// calls part when it no longer does. With background nobody waits.
-func (f *Federator) fly(path string, prior known, background bool) *flight {
+// manner is for whom a flight is.
+type manner uint8
+
+const (
+	attended   manner = iota // somebody waits for it
+	unattended               // it is for the cache's sake
+	// anew is unattended, and believes nothing that is known already.
+	anew
+)
+
+// fly joins the flight for path or starts one. An attending caller waits on
+// it, and calls part when it no longer does.
+func (f *Federator) fly(path string, prior known, how manner) *flight {
 	add := func(fl *flight) bool {
 		fl.mu.Lock()
 		defer fl.mu.Unlock()
 		if fl.ended || fl.ctx.Err() != nil || fl.g != f.gen.Load() {
 			return false
 		}
-		if background {
-			fl.served = true
-		} else {
+		if how == attended {
 			fl.waiters++
+		} else {
+			fl.served = true
 		}
 		return true
 	}
 	return f.flights.join(path, add, func() *flight {
 		g := f.enter()
-		fl := &flight{f: f, g: g, path: path, began: time.Now().UnixNano(), changed: make(chan struct{}), prior: prior, served: background}
-		if !background {
+		now := time.Now().UnixNano()
+		if how != anew {
+			// The flight that the caller would have joined may have ended a
+			// moment ago.
+			if latest := f.known(g, path, now); latest.Record != nil && latest.learned >= prior.learned {
+				prior = latest
+			}
+		}
+		fl := &flight{f: f, g: g, path: path, began: now, changed: make(chan struct{}), prior: prior, served: how != attended}
+		if how == attended {
 			fl.waiters = 1
 		}
 		fl.last = fl.began
@@ -120,29 +164,38 @@ func (f *Federator) fly(path string, prior known, background bool) *flight {
 		}
 		fl.pending = len(fl.asked)
 		f.counters.Flights.Add(1)
-		f.wg.Go(fl.run)
+		f.wg.Go(func() { fl.run(how != anew) })
 		return fl
 	})
 }
 
+// void is called when what is known of the path has become wrong.
+func (fl *flight) void() {
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	fl.forgotten = true
+}
+
 // run asks everybody and ends when all have answered, or nobody cares.
-func (fl *flight) run() {
+func (fl *flight) run(recall bool) {
 	defer func() {
 		fl.stop()
 		fl.f.flights.land(fl.path, func(other *flight) bool { return other == fl })
 		fl.f.leave(fl.g)
 	}()
-	if prior := fl.f.recall(fl.ctx, fl.g, fl.path); prior.newer(fl.prior) {
-		fl.mu.Lock()
-		fl.prior = prior
-		fl.mu.Unlock()
+	if recall {
+		if prior := fl.f.recall(fl.ctx, fl.g, fl.path); prior.newer(fl.prior) {
+			fl.mu.Lock()
+			fl.prior = prior
+			fl.mu.Unlock()
+		}
 	}
 	var wg sync.WaitGroup
 	fl.mu.Lock()
 	for i := range fl.asked {
 		a := &fl.asked[i]
 		switch {
-		case fl.told(a):
+		case fl.tells(a):
 			fl.pending--
 		case a.state.Condition() == health.Down:
 			a.reply, a.down, a.kind = silent, true, plugins.Unavailable
@@ -155,17 +208,78 @@ func (fl *flight) run() {
 	fl.mu.Unlock()
 	wg.Wait()
 	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	fl.keep(true)
 	fl.ended = true
-	r, learned := fl.record(), fl.learned()
 	fl.news()
-	fl.mu.Unlock()
-	if learned == fl.began { // else it is of the shared cache's own making
-		fl.f.share(fl.path, r, fl.g, learned)
+}
+
+// keep remembers what the flight has learned so far. An absence is remembered
+// only when final, that is when nobody is left who may still say yes. fl.mu is
+// held, so that nothing is kept after the path was forgotten.
+func (fl *flight) keep(final bool) {
+	if fl.forgotten || fl.ctx.Err() == context.Canceled {
+		return
+	}
+	r := fl.record()
+	if !final && !r.Exists() {
+		return
+	}
+	fl.f.remember(fl.path, r, fl.g, fl.learned())
+	if !final {
+		return
+	}
+	fl.correct()
+	if slices.ContainsFunc(fl.asked, func(a asked) bool { return !a.told && !a.down }) {
+		// Else it is of the shared cache's own making.
+		fl.f.share(fl.path, r, fl.g, fl.learned())
 	}
 }
 
-// told fills in what prior, being fresh, already tells of a candidate.
-func (fl *flight) told(a *asked) bool {
+// correct brings the listing of the parent in line with what was answered,
+// where that contradicts it. fl.mu is held.
+func (fl *flight) correct() {
+	dir, name := split(fl.path)
+	l, _, state := fl.f.listing(fl.g, dir, fl.last)
+	if name == "" || state == cache.Missing || l.Learned > fl.began {
+		return
+	}
+	if virtual, _ := fl.g.virtual(dir); slices.Contains(virtual, name) {
+		return
+	}
+	var facts record.Facts
+	if child := l.Find(name); child != nil {
+		facts = child.Facts
+	}
+	var wrong []record.ID
+	var right []record.Replica
+	for i := range fl.asked {
+		a := &fl.asked[i]
+		if a.told || a.reply != holds && a.reply != denies || !a.parent(dir, fl.path, name) {
+			continue
+		}
+		listed, is := facts.By(a.ID)
+		if is == (a.reply == holds) && (!is || listed.Kind == a.replica.Kind && listed.Size == a.replica.Size) {
+			continue
+		}
+		wrong = append(wrong, a.ID)
+		if a.reply == holds {
+			right = append(right, a.replica)
+		}
+	}
+	if wrong == nil {
+		return
+	}
+	for _, r := range facts.Replicas {
+		if !slices.Contains(wrong, r.Endpoint) {
+			right = append(right, r)
+		}
+	}
+	fl.f.exchange(dir, l, l.With(name, record.Agree(right)))
+}
+
+// tells fills in what prior, being fresh, already tells of a candidate.
+func (fl *flight) tells(a *asked) bool {
 	p := fl.prior
 	if p.state != cache.Fresh || !p.Coverage.Has(a.ID) {
 		return false
@@ -174,7 +288,7 @@ func (fl *flight) told(a *asked) bool {
 	if ok && r.Size < 0 && r.Kind == plugins.File && !p.Asked {
 		return false
 	}
-	a.reply = denies
+	a.reply, a.told = denies, true
 	if ok {
 		a.reply, a.replica = holds, r
 		fl.holding = fl.began
@@ -224,8 +338,9 @@ func (fl *flight) ask(i int, m *member) {
 	}
 	fl.pending--
 	fl.last = now.UnixNano()
-	if kind != plugins.Canceled {
-		fl.f.remember(fl.path, fl.record(), fl.g, fl.learned(), fl.pending == 0)
+	fl.made = nil
+	if err == nil {
+		fl.keep(false)
 	}
 	fl.news()
 }
@@ -245,12 +360,18 @@ func (fl *flight) learned() int64 {
 	return fl.began
 }
 
-// record makes a record of the answers so far. fl.mu is held.
+// record returns a record of the answers so far. fl.mu is held.
 func (fl *flight) record() *record.Record {
+	if fl.made == nil {
+		fl.made = fl.make()
+	}
+	return fl.made
+}
+
+func (fl *flight) make() *record.Record {
 	r := &record.Record{Asked: true}
 	replicas := make([]record.Replica, 0, len(fl.asked))
 	covered := make([]record.ID, 0, len(fl.asked))
-	horizon := fl.began - int64(fl.g.Stale)
 	for i := range fl.asked {
 		a := &fl.asked[i]
 		switch a.reply {
@@ -261,143 +382,23 @@ func (fl *flight) record() *record.Record {
 			covered = append(covered, a.ID)
 		default:
 			if fl.prior.Record != nil {
-				if old, ok := fl.prior.By(a.ID); ok && old.Learned > horizon {
+				if old, ok := fl.prior.By(a.ID); ok && fl.g.oldest(old.Learned) > fl.began {
 					replicas = append(replicas, old)
 				}
 			}
 			if a.reply == silent && !a.down {
 				r.Silences = append(r.Silences, record.Silence{
 					Endpoint: a.ID, Kind: a.kind,
-					Until: fl.last + int64(fl.g.AbsentTTL), Recovery: a.state.Recoveries(),
+					Until: fl.last + int64(fl.g.hush(a.kind)), Recovery: a.state.Recoveries(),
 				})
 			}
 		}
 	}
-	r.Facts = record.Agree(replicas)
+	// Of many candidates few hold a path, and the record is there to stay.
+	r.Facts = record.Agree(slices.Clone(replicas))
+	r.Silences = slices.Clip(r.Silences)
 	r.Coverage = fl.f.sets.Of(covered)
 	return r
-}
-
-// Need is what a caller wants of a lookup before it is answered.
-type Need uint8
-
-// The needs.
-const (
-	// First: one endpoint that has the path will do, to say what it is.
-	First Need = iota
-	// Best: the best replica for a client, or one that no outstanding answer
-	// could better by more than is worth the grace.
-	Best
-	// All: everybody who can be asked should have answered.
-	All
-)
-
-// wait returns a record as soon as the flight knows enough, or the error of
-// ctx. The deadline passing is no error: the record says who has answered.
-func (fl *flight) wait(ctx context.Context, need Need, c *choice.Client) (*record.Record, error) {
-	var timer *time.Timer
-	var expired <-chan time.Time
-	var until int64
-	defer func() {
-		if timer != nil {
-			timer.Stop()
-		}
-	}()
-	for {
-		fl.mu.Lock()
-		now := time.Now().UnixNano()
-		left := fl.patience(need, c, now)
-		if left <= 0 || fl.ended {
-			r := fl.record()
-			fl.served = true
-			fl.mu.Unlock()
-			return r, nil
-		}
-		changed := fl.changed
-		fl.mu.Unlock()
-		if expired == nil || now+left != until {
-			if timer != nil {
-				timer.Stop()
-			}
-			timer = time.NewTimer(time.Duration(left))
-			expired, until = timer.C, now+left
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-changed:
-		case <-expired:
-			expired = nil
-		}
-	}
-}
-
-// part is called by a waiter that has gone. A flight from which nobody had an
-// answer and for which nobody waits is of no use to anybody.
-func (fl *flight) part() {
-	fl.mu.Lock()
-	defer fl.mu.Unlock()
-	fl.waiters--
-	if fl.waiters == 0 && !fl.served {
-		fl.stop()
-	}
-}
-
-// patience returns how long, in nanoseconds, a caller with this need should
-// still wait for more; 0 or less is not at all. fl.mu is held.
-func (fl *flight) patience(need Need, c *choice.Client, now int64) int64 {
-	if fl.pending == 0 {
-		return 0
-	}
-	left := fl.began + int64(fl.g.Deadline) - now
-	grace := func(from int64) int64 { return min(left, from+int64(fl.g.Grace)-now) }
-	prompt := false // whether anybody is outstanding who is not overdue
-	for i := range fl.asked {
-		if a := &fl.asked[i]; a.reply == pending && a.state.Condition() == health.Up {
-			prompt = true
-		}
-	}
-	switch {
-	case fl.holding == 0:
-		if !prompt {
-			return grace(fl.last)
-		}
-		return left
-	case need == First:
-		return 0
-	case !prompt:
-		return 0
-	case need == All:
-		return left
-	case fl.betterable(c):
-		return grace(fl.holding)
-	}
-	return 0
-}
-
-// betterable reports whether an endpoint that has not answered yet would be
-// chosen before all that hold the path. fl.mu is held.
-func (fl *flight) betterable(c *choice.Client) bool {
-	targets := make([]choice.Target, len(fl.asked))
-	n := 0
-	for i := range fl.asked {
-		a := &fl.asked[i]
-		if a.reply == pending || a.reply == holds && a.replica.Kind == plugins.File {
-			targets[n] = a.target(fl.g.Atlas)
-			targets[n].ID = record.ID(i)
-			n++
-		}
-	}
-	order, group := choice.Rank(c, targets[:n], fl.g.policies, true)
-	for at, i := range order {
-		if group[at] != 0 {
-			return true // the first group is all outstanding
-		}
-		if fl.asked[targets[i].ID].reply == holds {
-			return false
-		}
-	}
-	return true
 }
 
 // stat asks the endpoint for path, at each of its own paths for it.

@@ -3,6 +3,7 @@ package federator
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 // generation is one configuration in force. It is never changed.
 type generation struct {
 	Settings
+	// number tells generations apart; it grows, and is never 0 for one that
+	// has endpoints.
+	number uint64
 	// users counts what goes on in it, and superseded is whether another has
 	// taken its place; both are guarded by Federator.life.
 	users      int
@@ -21,6 +25,7 @@ type generation struct {
 	members    []*member
 	byID       map[record.ID]*member
 	policies   []choice.Policy
+	virtuals   map[string][]string // the children that each virtual directory has
 }
 
 // Reload replaces settings and endpoints as one transaction: endpoints that
@@ -35,7 +40,7 @@ func (f *Federator) Reload(ctx context.Context, s Settings, endpoints []Endpoint
 		return fmt.Errorf("select: unknown policy among %v; known are %v", s.Select, choice.Names())
 	}
 	old := f.gen.Load()
-	next := &generation{Settings: s, policies: policies, byID: make(map[record.ID]*member, len(endpoints))}
+	next := &generation{Settings: s, number: old.number + 1, policies: policies, byID: make(map[record.ID]*member, len(endpoints))}
 	var opened []*member
 	for _, e := range endpoints {
 		if next.byID[e.ID] != nil {
@@ -55,6 +60,7 @@ func (f *Federator) Reload(ctx context.Context, s Settings, endpoints []Endpoint
 		next.members = append(next.members, m)
 		next.byID[e.ID] = m
 	}
+	next.virtuals = virtuals(next.members)
 	for _, m := range opened {
 		m.state.Drain(m.Draining)
 		f.wg.Go(func() { m.watch(f) })
@@ -67,7 +73,7 @@ func (f *Federator) Reload(ctx context.Context, s Settings, endpoints []Endpoint
 // discard closes endpoints that were opened for a generation that never was.
 func (f *Federator) discard(members []*member) {
 	for _, m := range members {
-		m.stop()
+		m.retire()
 		m.close(f)
 	}
 }
@@ -82,6 +88,11 @@ func (f *Federator) replace(next *generation) {
 	}
 	old := f.gen.Swap(next)
 	f.changed()
+	for _, m := range old.members {
+		if next.byID[m.ID] != m {
+			m.retire()
+		}
+	}
 	old.superseded = true
 	f.drained(old)
 }
@@ -111,7 +122,7 @@ func (f *Federator) drained(g *generation) {
 	}
 	for _, m := range g.members {
 		if m.held--; m.held == 0 {
-			m.stop() // watch closes it
+			close(m.released) // watch closes the storage
 		}
 	}
 }
@@ -159,27 +170,42 @@ func (g *generation) listers(path string) []*member {
 // virtual returns the children of dir that exist by configuration alone, in
 // order, and whether dir itself does. The root always does.
 func (g *generation) virtual(dir string) (names []string, ok bool) {
-	shared := true
-	for _, m := range g.members {
-		n, is := m.Names.Virtual(dir)
+	names, ok = g.virtuals[dir]
+	return names, ok || dir == "/"
+}
+
+// virtuals finds all directories that exist by configuration: those at the
+// root, and below each of them.
+func virtuals(members []*member) map[string][]string {
+	found := make(map[string][]string)
+	for todo := []string{"/"}; len(todo) > 0; {
+		dir := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if _, seen := found[dir]; seen {
+			continue
+		}
+		var names []string
+		is := false
+		for _, m := range members {
+			n, ok := m.Names.Virtual(dir)
+			names, is = append(names, n...), is || ok
+		}
 		if !is {
 			continue
 		}
-		ok = true
-		if names == nil {
-			names = n
-			continue
-		}
-		if shared {
-			names, shared = slices.Clone(names), false
-		}
-		names = append(names, n...)
-	}
-	if !shared {
 		slices.Sort(names)
-		names = slices.Compact(names)
+		found[dir] = slices.Clip(slices.Compact(names))
+		for _, n := range found[dir] {
+			todo = append(todo, path.Join(dir, n))
+		}
 	}
-	return names, ok || dir == "/"
+	return found
+}
+
+// read reports whether id is one of the endpoints, and is read from.
+func (g *generation) read(id record.ID) bool {
+	m := g.byID[id]
+	return m != nil && m.Read
 }
 
 // complete reports whether everybody who could hold path, and can be asked,

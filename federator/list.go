@@ -21,6 +21,7 @@ type Directory struct {
 	Age   time.Duration
 
 	l       *lister // nil when it came from the cache
+	reader  *reader
 	done    *record.Listing
 	virtual []string
 	ctx     context.Context
@@ -66,6 +67,7 @@ func (d *Directory) Len() int {
 // Children yields the children in ascending order of name, as they come. A
 // child that exists by configuration alone has no replicas. The children are
 // not to be changed. If the context of List ends first, its error comes last.
+// A listing that is too large to be kept can be read once only.
 func (d *Directory) Children() iter.Seq2[*record.Child, error] {
 	return func(yield func(*record.Child, error) bool) {
 		virtual := d.virtual
@@ -78,7 +80,10 @@ func (d *Directory) Children() iter.Seq2[*record.Child, error] {
 				name := virtual[0]
 				virtual = virtual[1:]
 				if name == c.Name {
-					break // a mount over an endpoint's own directory
+					if c.Kind() != plugins.Directory {
+						c = &record.Child{Name: name} // a mount over a file
+					}
+					break // or over an endpoint's own directory
 				}
 				if !yield(&record.Child{Name: name}, nil) {
 					return
@@ -108,7 +113,7 @@ func (d *Directory) proven() iter.Seq2[*record.Child, error] {
 			return
 		}
 		for at := 0; ; at++ {
-			chunk, err := d.l.chunk(d.ctx, at)
+			chunk, err := d.l.chunk(d.ctx, d.reader, at)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -125,13 +130,18 @@ func (d *Directory) proven() iter.Seq2[*record.Child, error] {
 	}
 }
 
-// Close says that the directory is no longer read.
+// Close says that the directory is no longer read; what is missing stays
+// known.
 func (d *Directory) Close() {
-	if d.l != nil {
-		d.l.part()
-		d.l = nil
-		d.done = &record.Listing{}
+	if d.l == nil {
+		return
 	}
+	d.l.part(d.reader)
+	d.l.mu.Lock()
+	heard := d.l.heard
+	d.l.mu.Unlock()
+	d.done = &record.Listing{Coverage: d.l.f.sets.Of(heard)}
+	d.l = nil
 }
 
 // List lists the directory path, which is absolute and clean. It returns as
@@ -143,27 +153,26 @@ func (f *Federator) List(ctx context.Context, path string) (*Directory, error) {
 	now := time.Now().UnixNano()
 	virtual, isVirtual := g.virtual(path)
 	members := g.listers(path)
-	item, state := f.listings.Get(path, now)
-	var base *record.Listing
+	item, learned, state := f.listing(g, path, now)
+	age := max(0, time.Duration(now-learned))
+	fresh := state == cache.Fresh
 	switch {
-	case state == cache.Fresh && g.complete(members, item.Value.Coverage, item.Value.Silences, now):
+	case fresh && g.complete(members, item.Coverage, item.Silences, now):
 		f.counters.Hits.Add(1)
-		return &Directory{Path: path, done: item.Value, virtual: virtual, members: members, Age: time.Duration(now - item.Learned)}, nil
-	case state == cache.Fresh:
-		base = item.Value
+		return &Directory{Path: path, done: item, virtual: virtual, members: members, Age: age}, nil
 	case state == cache.Stale:
 		f.counters.StaleHits.Add(1)
-		f.enlist(path, nil, true)
-		return &Directory{Path: path, done: item.Value, virtual: virtual, members: members, Stale: true, Age: time.Duration(now - item.Learned)}, nil
+		f.enlist(path, item, false, unattended)
+		return &Directory{Path: path, done: item, virtual: virtual, members: members, Stale: true, Age: age}, nil
 	}
 	f.counters.Misses.Add(1)
-	l := f.enlist(path, base, false)
+	l, r := f.enlist(path, item, fresh, attended)
 	exists, err := l.verdict(ctx)
 	if err != nil {
-		l.part()
+		l.part(r)
 		return nil, err
 	}
-	d := &Directory{Path: path, l: l, virtual: virtual, ctx: ctx, members: members}
+	d := &Directory{Path: path, l: l, reader: r, virtual: virtual, ctx: ctx, members: members}
 	if exists || isVirtual {
 		return d, nil
 	}
@@ -176,7 +185,7 @@ func (f *Federator) List(ctx context.Context, path string) (*Directory, error) {
 	case err != nil:
 		return nil, err
 	case found.Kind() == plugins.Directory:
-		return &Directory{Path: path, done: &record.Listing{Exists: true}, virtual: virtual, members: members}, nil
+		return d, nil
 	}
 	return nil, &plugins.Error{Kind: plugins.NotDirectory, Op: "list", Path: path}
 }

@@ -14,13 +14,20 @@ import (
 
 // lister is one directory being listed, for all who want it.
 type lister struct {
-	f     *Federator
-	g     *generation
-	path  string
-	base  *record.Listing // what is known already and need not be asked for
+	f    *Federator
+	g    *generation
+	path string
+	// prior is what is known already. Where it is fresh, those whom it covers
+	// are not asked. What it says of the others stands in for them as long as
+	// they do not answer.
+	prior *record.Listing
+	fresh bool
 	began int64
 	ctx   context.Context
 	stop  context.CancelFunc
+	// result is the listing in the making; nil when it is too large to be
+	// kept. Of run alone.
+	result *record.Listing
 
 	mu      sync.Mutex
 	chunks  [][]record.Child
@@ -30,45 +37,81 @@ type lister struct {
 	final   bool        // heard will not grow any more
 	ended   bool
 	changed chan struct{}
-	waiters int
+	readers []*reader
 	served  bool
+	// forgotten is that the directory has changed since the listing began.
+	forgotten bool
+	// large is that the listing cannot be kept: the first gone chunks have
+	// been dropped, and the merge waits for its readers.
+	large bool
+	gone  int
 }
 
-// enlist joins the listing of path that is under way, or starts one.
-func (f *Federator) enlist(path string, base *record.Listing, background bool) *lister {
+// reader is somebody who reads a listing as it comes.
+type reader struct {
+	at int // the chunk that is wanted next; guarded by lister.mu
+}
+
+// ahead is how many chunks a large listing may be ahead of its fastest reader.
+const ahead = 8
+
+// enlist joins the listing of path that is under way, or starts one. The
+// reader, nil if unattended, is given back by part.
+func (f *Federator) enlist(path string, prior *record.Listing, fresh bool, how manner) (*lister, *reader) {
+	var r *reader
+	if how == attended {
+		r = &reader{}
+	}
 	add := func(l *lister) bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.ended || l.ctx.Err() != nil || l.g != f.gen.Load() {
+		if l.ended || l.large || l.ctx.Err() != nil || l.g != f.gen.Load() {
 			return false
 		}
-		if background {
-			l.served = true
-		} else {
-			l.waiters++
-		}
+		l.attend(r)
 		return true
 	}
 	return f.listers.join(path, add, func() *lister {
 		g := f.enter()
-		l := &lister{f: f, g: g, path: path, base: base, began: time.Now().UnixNano(), changed: make(chan struct{}), served: background}
-		if !background {
-			l.waiters = 1
+		now := time.Now().UnixNano()
+		// The one that the caller would have joined may have ended a moment ago.
+		if latest, _, state := f.listing(g, path, now); latest != nil {
+			prior, fresh = latest, state == cache.Fresh
 		}
+		l := &lister{f: f, g: g, path: path, prior: prior, fresh: fresh, began: now, changed: make(chan struct{})}
+		l.attend(r)
 		l.ctx, l.stop = context.WithCancel(f.ctx)
 		f.counters.Listings.Add(1)
 		f.wg.Go(l.run)
 		return l
-	})
+	}), r
 }
 
-func (l *lister) part() {
+// attend adds a reader; nil is one who does not wait. l.mu is held.
+func (l *lister) attend(r *reader) {
+	if r == nil {
+		l.served = true
+		return
+	}
+	l.readers = append(l.readers, r)
+}
+
+// part is called by a reader that has gone.
+func (l *lister) part(r *reader) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiters--
-	if l.waiters == 0 && !l.served {
+	l.readers = slices.DeleteFunc(l.readers, func(other *reader) bool { return other == r })
+	if len(l.readers) == 0 && (l.large || !l.served) {
 		l.stop()
 	}
+	l.news()
+}
+
+// void is called when what is known of the directory has become wrong.
+func (l *lister) void() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forgotten = true
 }
 
 func (l *lister) news() {
@@ -81,6 +124,9 @@ func (l *lister) verdict(ctx context.Context) (exists bool, err error) {
 	for {
 		l.mu.Lock()
 		exists, ready, changed := l.exists, l.merging, l.changed
+		if ready && !exists {
+			l.served = true // that is an answer; who is late may go on
+		}
 		l.mu.Unlock()
 		if ready {
 			return exists, nil
@@ -93,13 +139,22 @@ func (l *lister) verdict(ctx context.Context) (exists bool, err error) {
 	}
 }
 
-// chunk waits for the chunk at position at; nil is the end.
-func (l *lister) chunk(ctx context.Context, at int) ([]record.Child, error) {
+// chunk waits for the chunk at position at; nil is the end. A large listing
+// does not go back to what was read before.
+func (l *lister) chunk(ctx context.Context, r *reader, at int) ([]record.Child, error) {
 	for {
 		l.mu.Lock()
-		if at < len(l.chunks) {
+		if at < l.gone {
+			l.mu.Unlock()
+			return nil, &plugins.Error{Kind: plugins.Unsupported, Op: "list", Path: l.path}
+		}
+		if r.at < at {
+			r.at = at
+			l.trim()
+		}
+		if i := at - l.gone; i < len(l.chunks) {
 			defer l.mu.Unlock()
-			return l.chunks[at], nil
+			return l.chunks[i], nil
 		}
 		ended, changed := l.ended, l.changed
 		if ended {
@@ -117,6 +172,53 @@ func (l *lister) chunk(ctx context.Context, at int) ([]record.Child, error) {
 	}
 }
 
+// trim drops the chunks of a large listing that all have read. l.mu is held.
+func (l *lister) trim() {
+	if !l.large || len(l.readers) == 0 {
+		return
+	}
+	read := slices.MinFunc(l.readers, func(a, b *reader) int { return a.at - b.at }).at
+	for l.gone < read && len(l.chunks) > 0 {
+		l.chunks[0] = nil
+		l.chunks = l.chunks[1:]
+		l.gone++
+	}
+	l.news()
+}
+
+// publish gives a chunk to the readers and reports whether more is wanted.
+func (l *lister) publish(chunk []record.Child) bool {
+	if l.result != nil {
+		l.result.Append(chunk)
+	}
+	large := l.result == nil || l.f.largest > 0 && l.result.Bytes() > l.f.largest
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.chunks = append(l.chunks, chunk)
+	if large && !l.large {
+		l.large, l.result = true, nil
+		l.trim()
+	}
+	l.news()
+	for l.large && l.ctx.Err() == nil {
+		if len(l.readers) == 0 {
+			l.stop() // nobody wants it, and it cannot be kept
+			break
+		}
+		if slices.ContainsFunc(l.readers, func(r *reader) bool { return r.at+ahead > l.gone+len(l.chunks) }) {
+			break
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-l.ctx.Done():
+		}
+		l.mu.Lock()
+	}
+	return l.ctx.Err() == nil
+}
+
 // run lists the directory at all candidates and merges what they send.
 func (l *lister) run() {
 	defer func() {
@@ -124,20 +226,23 @@ func (l *lister) run() {
 		l.f.listers.land(l.path, func(other *lister) bool { return other == l })
 		l.f.leave(l.g)
 	}()
-	if l.base == nil {
-		l.base = l.f.recallListing(l.ctx, l.g, l.path)
+	if !l.fresh {
+		if recalled := l.f.recallListing(l.ctx, l.g, l.path); recalled != nil {
+			l.prior, l.fresh = recalled, true
+		}
 	}
-	var covered []record.ID
-	var silences []record.Silence
-	if l.base != nil {
-		covered = slices.Clone(l.base.Coverage.IDs())
-	}
-	var sources []*source
-	news := make(chan struct{}, 1)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, m := range l.g.listers(l.path) {
-		if slices.Contains(covered, m.ID) || m.state.Condition() == health.Down {
+	var sources []*source
+	news := make(chan struct{}, 1)
+	members := l.g.listers(l.path)
+	if l.prior != nil {
+		l.prior = l.f.only(l.prior, func(id record.ID) bool {
+			return slices.ContainsFunc(members, func(m *member) bool { return m.ID == id })
+		})
+	}
+	for _, m := range members {
+		if l.trusts(m.ID) || m.state.Condition() == health.Down {
 			continue
 		}
 		for via, dir := range m.Names.Listable(l.path) {
@@ -151,207 +256,126 @@ func (l *lister) run() {
 	}
 	ready, late := l.gather(sources, news)
 	l.mu.Lock()
-	l.heard = slices.Clone(covered)
-	l.exists = l.base != nil && l.base.Exists
 	l.final = true
+	l.exists = l.fresh && l.prior.Exists
 	for _, s := range ready {
-		switch {
-		case !isClosed(s.ended):
-			l.exists, l.final = true, false // it has begun to send names
-		case s.reply == holds || s.some:
-			l.exists = true
-		}
+		ended := isClosed(s.ended)
+		l.exists = l.exists || !ended || s.reply == holds || s.some
+		l.final = l.final && ended
 	}
 	if l.final {
-		l.heard, _ = l.tally(ready, l.heard, nil)
+		l.heard, _ = l.tally(sources)
 	}
 	l.merging = true
 	l.news()
 	l.mu.Unlock()
 
-	result := &record.Listing{Learned: l.began}
-	if l.base != nil {
-		result.Learned = l.base.Learned
+	learned := l.began
+	if l.fresh {
+		learned = l.prior.Learned
 	}
-	merge(ready, l.base, func(chunk []record.Child) {
-		result.Append(chunk)
-		l.mu.Lock()
-		l.chunks = append(l.chunks, chunk)
-		l.news()
-		l.mu.Unlock()
-	})
-	covered, silences = l.tally(ready, covered, silences)
-	l.finish(result, covered, silences, late)
-
-	// Those who were not waited for still fill the cache.
-	if len(late) > 0 && l.ctx.Err() == nil {
-		before := result
-		again := &record.Listing{Learned: result.Learned}
-		merge(late, before, again.Append)
-		covered, silences = l.tally(late, covered, silences)
-		l.keep(again, covered, silences)
-	}
-}
-
-func isClosed(c chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
-// tally adds what the sources, having ended, said: an endpoint is covered
-// when each of its paths was listed to the end or denied.
-func (l *lister) tally(sources []*source, covered []record.ID, silences []record.Silence) ([]record.ID, []record.Silence) {
-	quiet := make(map[record.ID]plugins.Kind)
-	for _, s := range sources {
-		<-s.ended
-		if s.reply == silent {
-			quiet[s.m.ID] = s.kind
-		}
-	}
-	now := time.Now().UnixNano()
-	for _, s := range sources {
-		kind, is := quiet[s.m.ID]
-		switch {
-		case !is && !slices.Contains(covered, s.m.ID):
-			covered = append(covered, s.m.ID)
-		case is && !slices.ContainsFunc(silences, func(q record.Silence) bool { return q.Endpoint == s.m.ID }):
-			silences = append(silences, record.Silence{
-				Endpoint: s.m.ID, Kind: kind,
-				Until: now + int64(l.g.AbsentTTL), Recovery: s.m.state.Recoveries(),
-			})
-		}
-	}
-	return covered, silences
-}
-
-// finish settles the listing for those who read it, and keeps it.
-func (l *lister) finish(result *record.Listing, covered []record.ID, silences []record.Silence, late []*source) {
-	for _, s := range late {
-		silences = append(silences, record.Silence{
-			Endpoint: s.m.ID, Kind: plugins.Timeout,
-			Until: time.Now().UnixNano() + int64(l.g.AbsentTTL), Recovery: s.m.state.Recoveries(),
-		})
-	}
+	l.result = &record.Listing{Learned: learned}
+	merge(ready, l.began, l.prior, func(r *record.Replica) bool { return l.stands(r, sources) }, l.publish)
+	covered, silences := l.tally(sources)
 	// Kept before it is said to have ended: who opens a file right after
 	// listing its directory finds it.
-	l.keep(result, covered, silences)
+	l.keep(l.result, covered, silences)
 	l.mu.Lock()
 	l.ended = true
 	l.heard = covered
 	l.news()
 	l.mu.Unlock()
-}
 
-// keep puts the listing into the cache, unless nobody has the directory.
-func (l *lister) keep(result *record.Listing, covered []record.ID, silences []record.Silence) {
-	if l.ctx.Err() != nil {
+	// Those who were not waited for still fill the cache.
+	before := l.result
+	if len(late) == 0 || before == nil || l.ctx.Err() != nil {
 		return
 	}
+	for _, s := range late {
+		s.late = false
+	}
+	again := &record.Listing{Learned: learned}
+	merge(late, l.began, before, func(r *record.Replica) bool { return l.stands(r, late) }, func(chunk []record.Child) bool {
+		if again.Append(chunk); l.f.largest > 0 && again.Bytes() > l.f.largest {
+			l.stop()
+		}
+		return l.ctx.Err() == nil
+	})
+	covered, silences = l.tally(sources)
+	l.mu.Lock()
+	l.exists = l.exists || slices.ContainsFunc(late, func(s *source) bool { return s.reply == holds || s.some })
+	l.mu.Unlock()
+	l.keep(again, covered, silences)
+}
+
+// trusts reports whether what prior says of an endpoint need not be asked.
+func (l *lister) trusts(id record.ID) bool { return l.fresh && l.prior.Coverage.Has(id) }
+
+// stands reports whether a replica that was known before is still held to be
+// there, while sources are merged and have come past its name.
+func (l *lister) stands(r *record.Replica, sources []*source) bool {
+	if l.trusts(r.Endpoint) {
+		return true
+	}
+	for _, s := range sources {
+		if s.m.ID == r.Endpoint && s.via == r.Via {
+			return (s.late || s.failed()) && l.g.oldest(r.Learned) > l.began
+		}
+	}
+	// It was not asked: it is down, or was dealt with before.
+	return l.g.oldest(r.Learned) > l.began
+}
+
+// tally says who has answered and who has not: an endpoint is covered when
+// each of its paths was listed to the end or denied. It waits for all sources
+// but the late ones.
+func (l *lister) tally(sources []*source) (covered []record.ID, silences []record.Silence) {
+	if l.fresh {
+		covered = slices.Clone(l.prior.Coverage.IDs())
+		silences = slices.DeleteFunc(slices.Clone(l.prior.Silences), func(q record.Silence) bool {
+			return slices.ContainsFunc(sources, func(s *source) bool { return s.m.ID == q.Endpoint })
+		})
+	}
+	now := time.Now().UnixNano()
+	for len(sources) > 0 {
+		m := sources[0].m
+		var why plugins.Kind
+		for len(sources) > 0 && sources[0].m == m {
+			switch s := sources[0]; {
+			case s.late:
+				why = plugins.Timeout
+			case s.silent():
+				why = s.kind
+			}
+			sources = sources[1:]
+		}
+		if why == 0 {
+			covered = append(covered, m.ID)
+			continue
+		}
+		silences = append(silences, record.Silence{
+			Endpoint: m.ID, Kind: why, Until: now + int64(l.g.hush(why)), Recovery: m.state.Recoveries(),
+		})
+	}
+	return covered, silences
+}
+
+// keep puts the listing into the cache, unless nobody has the directory, it is
+// too large, or it may be wrong already.
+func (l *lister) keep(result *record.Listing, covered []record.ID, silences []record.Silence) {
+	if result == nil || l.ctx.Err() != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	result.Coverage = l.f.sets.Of(covered)
 	result.Silences = silences
-	l.mu.Lock()
 	result.Exists = l.exists
-	l.mu.Unlock()
-	if !result.Exists {
+	if !result.Exists || l.forgotten {
 		return
 	}
 	l.f.rememberListing(l.path, result, l.g)
-	if result.Learned == l.began {
+	if slices.ContainsFunc(covered, func(id record.ID) bool { return !l.trusts(id) }) {
 		l.f.shareListing(l.path, result, l.g)
 	}
-}
-
-func (f *Federator) rememberListing(path string, l *record.Listing, g *generation) {
-	f.listings.Put(path, listingLifetime(l, g))
-}
-
-func listingLifetime(l *record.Listing, g *generation) cache.Item[*record.Listing] {
-	fresh := l.Learned + int64(g.ListingTTL)
-	return cache.Item[*record.Listing]{Value: l, Learned: l.Learned, Fresh: fresh, Stale: fresh + int64(g.Stale), Cost: l.Bytes()}
-}
-
-// gather waits until the sources can be merged: each has ended, or keeps its
-// order and has begun. A source that has not begun although all others are
-// ready is waited for as long as its endpoint usually takes and the grace, or
-// until the deadline where that is not known; one that is known to be slow is
-// not waited for at all. A source that has begun is waited for as long as it
-// goes on. news is signalled whenever a source begins or ends.
-func (l *lister) gather(sources []*source, news <-chan struct{}) (ready, late []*source) {
-	start := time.Unix(0, l.began)
-	lastReady := start
-	waiting := slices.Clone(sources)
-	for {
-		now := time.Now()
-		before := len(waiting)
-		waiting = slices.DeleteFunc(waiting, func(s *source) bool {
-			done := s.ready()
-			if done {
-				ready = append(ready, s)
-			}
-			return done
-		})
-		if len(waiting) < before {
-			lastReady = now
-		}
-		var next time.Time // when somebody is given up
-		waiting = slices.DeleteFunc(waiting, func(s *source) bool {
-			if isClosed(s.begun) {
-				return false
-			}
-			until := l.limit(s, start, lastReady, len(ready) == 0)
-			if !now.Before(until) {
-				s.m.state.Overdue(now.UnixNano())
-				late = append(late, s)
-				return true
-			}
-			if next.IsZero() || until.Before(next) {
-				next = until
-			}
-			return false
-		})
-		if len(waiting) == 0 {
-			// In the order of the configuration, so that merging is steady.
-			order := func(a, b *source) int { return slices.Index(sources, a) - slices.Index(sources, b) }
-			slices.SortFunc(ready, order)
-			slices.SortFunc(late, order)
-			return ready, late
-		}
-		var expired <-chan time.Time
-		if !next.IsZero() {
-			timer := time.NewTimer(next.Sub(now))
-			expired = timer.C
-		}
-		select {
-		case <-news:
-		case <-expired:
-		}
-	}
-}
-
-// limit returns until when a source that has not begun is waited for. alone
-// is whether nobody else has answered.
-func (l *lister) limit(s *source, start, lastReady time.Time, alone bool) time.Time {
-	end := start.Add(l.g.Deadline)
-	if s.m.state.Condition() != health.Up {
-		if alone {
-			return lastReady.Add(l.g.Grace)
-		}
-		return lastReady
-	}
-	patience := s.m.state.Patience(health.List)
-	if patience == 0 {
-		return end
-	}
-	until := start.Add(patience)
-	if g := lastReady.Add(l.g.Grace); g.After(until) {
-		until = g
-	}
-	if until.After(end) {
-		return end
-	}
-	return until
 }

@@ -3,8 +3,6 @@ package federator
 import (
 	"context"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +19,8 @@ type Found struct {
 	// Virtual is whether the path is a directory by configuration, whoever
 	// has it.
 	Virtual bool
-	// Stale is whether the record has passed its time; Age is how old it is.
+	// Stale is whether the record has passed its time; Age is how long ago an
+	// endpoint last said so.
 	Stale bool
 	Age   time.Duration
 	// Missing are the endpoints whose word is not in the record.
@@ -79,14 +78,14 @@ func (f *Federator) Lookup(ctx context.Context, path string, need Need, c *choic
 		return f.found(g, path, k, now)
 	case k.state == cache.Stale && k.Exists():
 		f.counters.StaleHits.Add(1)
-		f.fly(path, k, true)
+		f.fly(path, k, unattended)
 		return f.found(g, path, k, now)
 	}
 	if _, ok := g.virtual(path); ok && need != All {
 		return Found{Record: &record.Record{}, Virtual: true}, nil
 	}
 	f.counters.Misses.Add(1)
-	fl := f.fly(path, k, false)
+	fl := f.fly(path, k, attended)
 	r, err := fl.wait(ctx, need, c)
 	fl.part()
 	if err != nil {
@@ -96,63 +95,10 @@ func (f *Federator) Lookup(ctx context.Context, path string, need Need, c *choic
 	return f.found(fl.g, path, known{Record: r, learned: fl.began, state: cache.Fresh}, now)
 }
 
-// known is a record from the cache, with its age.
-type known struct {
-	*record.Record
-	learned int64
-	state   cache.State
-}
-
-func (k known) newer(than known) bool {
-	return k.Record != nil && (than.Record == nil || k.learned > than.learned)
-}
-
-// known returns what the cache has for p: its record, or what the listing of
-// its parent says.
-func (f *Federator) known(g *generation, p string, now int64) known {
-	if item, state := f.entries.Get(p, now); state != cache.Missing {
-		return known{item.Value, item.Learned, state}
-	}
-	dir, name := path.Split(p)
-	if name == "" {
-		return known{}
-	}
-	dir = clean(dir)
-	item, state := f.listings.Get(dir, now)
-	if state == cache.Missing {
-		return known{}
-	}
-	l := item.Value
-	if virtual, _ := g.virtual(dir); len(virtual) > 0 {
-		if _, ok := slices.BinarySearch(virtual, name); ok {
-			return known{} // the listing speaks of another place by this name
-		}
-	}
-	child := l.Find(name)
-	if child == nil {
-		if state != cache.Fresh {
-			return known{}
-		}
-		return known{&record.Record{Coverage: l.Coverage}, l.Learned, state}
-	}
-	r := &record.Record{Facts: child.Facts, Coverage: l.Coverage, Silences: l.Silences}
-	f.remember(p, r, g, l.Learned, true)
-	own := lifetime(r, g, l.Learned)
-	return known{r, l.Learned, own.State(now)}
-}
-
-func clean(dir string) string {
-	if dir == "/" {
-		return dir
-	}
-	return strings.TrimSuffix(dir, "/")
-}
-
 // settled reports whether nobody is left who should be asked before a fresh
 // record is believed.
 func (f *Federator) settled(g *generation, path string, r *record.Record, now int64) bool {
-	epoch := f.epoch.Load()
-	if r.Checked.Load() == epoch {
+	if r.Checked.Load() == g.number {
 		return true
 	}
 	if !r.Asked && r.Kind() == plugins.File && r.Size() < 0 {
@@ -163,25 +109,36 @@ func (f *Federator) settled(g *generation, path string, r *record.Record, now in
 		return false
 	}
 	if len(missing(candidates, r.Coverage)) == 0 {
-		r.Checked.Store(epoch)
+		r.Checked.Store(g.number)
 	}
 	return true
 }
 
 // found gives the verdict on what is known of path.
 func (f *Federator) found(g *generation, path string, k known, now int64) (Found, error) {
-	if k.Exists() {
-		found := Found{Record: k.Record, Stale: k.state == cache.Stale, Age: time.Duration(now - k.learned)}
-		if k.Checked.Load() != f.epoch.Load() {
-			found.Missing = missing(g.candidates(path), k.Coverage)
-		}
-		return found, nil
+	var candidates []*member
+	var silent []string
+	if k.Checked.Load() != g.number {
+		candidates = g.candidates(path)
+		silent = missing(candidates, k.Coverage)
 	}
 	if _, ok := g.virtual(path); ok {
-		return Found{Record: k.Record, Virtual: true, Missing: missing(g.candidates(path), k.Coverage)}, nil
+		// Whatever endpoints have by this name, the tree below is reached.
+		r := k.Record
+		if r.Kind() != plugins.Directory {
+			r = &record.Record{}
+		}
+		return Found{Record: r, Virtual: true, Missing: silent}, nil
 	}
-	candidates := g.candidates(path)
-	silent := missing(candidates, k.Coverage)
+	if k.Exists() {
+		// A record may be of now and yet rest on the word of an endpoint that
+		// was silent when it was made.
+		age := max(0, now-k.Confirmed())
+		return Found{
+			Record: k.Record, Missing: silent, Age: time.Duration(age),
+			Stale: k.state == cache.Stale || age > int64(g.EntryTTL),
+		}, nil
+	}
 	if len(silent) == 0 || g.Unknown == AlwaysAbsent {
 		return Found{}, &Absent{Path: path, Missing: silent}
 	}
@@ -194,8 +151,8 @@ func (f *Federator) found(g *generation, path string, k known, now int64) (Found
 // evidence reports whether anything suggests that one of the candidates who
 // have not answered holds path.
 func (f *Federator) evidence(g *generation, p string, candidates []*member, r *record.Record, now int64) bool {
-	dir, name := path.Split(p)
-	listing, state := f.listings.Get(clean(dir), now)
+	dir, name := split(p)
+	listing, state := f.listings.Get(dir, now)
 	for _, m := range candidates {
 		if r.Coverage.Has(m.ID) {
 			continue
@@ -223,24 +180,4 @@ func (f *Federator) evidence(g *generation, p string, candidates []*member, r *r
 		}
 	}
 	return false
-}
-
-// remember keeps r in the cache. An absence is kept only when final, that is
-// when nobody is left who may still say yes.
-func (f *Federator) remember(path string, r *record.Record, g *generation, learned int64, final bool) {
-	if !r.Exists() && !final {
-		return
-	}
-	f.entries.Put(path, lifetime(r, g, learned))
-}
-
-func lifetime(r *record.Record, g *generation, learned int64) cache.Item[*record.Record] {
-	item := cache.Item[*record.Record]{Value: r, Learned: learned, Cost: r.Bytes()}
-	if r.Exists() {
-		item.Fresh = learned + int64(g.EntryTTL)
-		item.Stale = item.Fresh + int64(g.Stale)
-	} else {
-		item.Fresh = learned + int64(g.AbsentTTL)
-	}
-	return item
 }

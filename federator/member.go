@@ -22,11 +22,11 @@ type member struct {
 	can     plugins.Abilities
 	state   *health.State
 	observe func(endpoint, op string, kind plugins.Kind, took time.Duration)
-	place   *geo.Place
 
-	ctx  context.Context // ends when no generation holds the member
-	stop context.CancelFunc
-	held int // generations that hold it; guarded by Federator.life
+	ctx      context.Context // ends when the generation in force has it no more
+	retire   context.CancelFunc
+	held     int           // generations that hold it; guarded by Federator.life
+	released chan struct{} // closed when none does
 
 	secure bool          // clients reach it by https
 	family atomic.Uint32 // bit 0: IPv4, bit 1: IPv6
@@ -34,6 +34,7 @@ type member struct {
 	sent        atomic.Uint64 // clients sent there, ever
 	counted     uint64        // sent at the last tick; of tick alone
 	load        float64       // per second, smoothed; of tick alone
+	measured    atomic.Bool   // whether there is a latency at all
 	latencyBand atomic.Int32
 	loadBand    atomic.Int32
 	loadShown   atomic.Uint64 // milli-requests per second
@@ -42,9 +43,9 @@ type member struct {
 func (f *Federator) newMember(e Endpoint, storage plugins.Endpoint) *member {
 	m := &member{
 		Endpoint: e, storage: storage, can: plugins.AbilitiesOf(storage),
-		state: f.healthOf(e.ID), observe: f.outside.Observe,
+		state: f.healthOf(e.ID), observe: f.outside.Observe, released: make(chan struct{}),
 	}
-	m.ctx, m.stop = context.WithCancel(f.ctx)
+	m.ctx, m.retire = context.WithCancel(context.Background())
 	if m.can.Locator != nil {
 		if l, err := m.can.Locator.Locate("/", "GET"); err == nil {
 			u, err := url.Parse(l.URL)
@@ -54,8 +55,8 @@ func (f *Federator) newMember(e Endpoint, storage plugins.Endpoint) *member {
 	return m
 }
 
-// watch probes the endpoint until no generation holds it any more, then
-// closes it.
+// watch probes the endpoint as long as the generation in force has it, and
+// closes it when the last use by an older one has ended.
 func (m *member) watch(f *Federator) {
 	var wg sync.WaitGroup
 	wg.Go(func() { m.resolve(f) })
@@ -68,6 +69,7 @@ func (m *member) watch(f *Federator) {
 	}}
 	p.Run(m.ctx)
 	wg.Wait()
+	<-m.released
 	m.close(f)
 }
 
@@ -95,8 +97,14 @@ func (m *member) observed(op string, err error, took time.Duration) {
 	}
 }
 
-// resolve finds out by which families of addresses clients reach the
-// endpoint.
+// How often the addresses of an endpoint are looked up: now and then, since
+// they may change, and soon again after a failure.
+const (
+	resolveEvery = 10 * time.Minute
+	resolveAgain = 30 * time.Second
+)
+
+// resolve keeps up by which families of addresses clients reach the endpoint.
 func (m *member) resolve(f *Federator) {
 	if m.can.Locator == nil || f.outside.Addresses == nil {
 		return
@@ -109,12 +117,29 @@ func (m *member) resolve(f *Federator) {
 	if err != nil {
 		return
 	}
-	var v4, v6 bool
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil {
-		v4, v6 = a.Unmap().Is4(), !a.Unmap().Is4()
-	} else if v4, v6, err = f.outside.Addresses(m.ctx, u.Hostname()); err != nil {
+		m.reached(f, a.Unmap().Is4(), !a.Unmap().Is4())
 		return
 	}
+	for {
+		wait := resolveEvery
+		if v4, v6, err := f.outside.Addresses(m.ctx, u.Hostname()); err == nil {
+			m.reached(f, v4, v6)
+		} else {
+			wait = resolveAgain
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-m.ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// reached notes the families by which clients reach the endpoint.
+func (m *member) reached(f *Federator, v4, v6 bool) {
 	var bits uint32
 	if v4 {
 		bits |= 1
@@ -205,7 +230,11 @@ func (m *member) measure() (moved bool) {
 // stepLatency does so for the latency, which is also done after each probe:
 // the very first one matters at once.
 func (m *member) stepLatency() (moved bool) {
-	before := m.latencyBand.Load()
-	step := int32(latencyBands.Step(float64(m.state.Latency(health.Stat)), int(before)))
-	return m.latencyBand.Swap(step) != step
+	latency := m.state.Latency(health.Stat)
+	if latency == 0 {
+		return false
+	}
+	step := int32(latencyBands.Step(float64(latency), int(m.latencyBand.Load())))
+	moved = m.latencyBand.Swap(step) != step
+	return !m.measured.Swap(true) || moved
 }

@@ -26,10 +26,10 @@ type Content struct {
 	Offset, Length, Size int64
 
 	body    *plugins.Body
-	etag    string // of the endpoint that delivers now
-	at      int    // its place among the replicas
+	at      int // the place among the replicas of the endpoint that delivers
 	tried   map[int]bool
 	read    int64
+	broken  error // why the body ended too soon, to be dealt with next
 	closing sync.Once
 }
 
@@ -46,6 +46,9 @@ func (f *Federator) Open(ctx context.Context, d *Decision, first int, want plugi
 	if c.Size < 0 {
 		c.Size = c.body.Entry.Size
 	}
+	if c.Length < 0 && want.Length < 0 && c.Size >= c.Offset {
+		c.Length = c.Size - c.Offset // so that a body that ends early is noticed
+	}
 	return c, nil
 }
 
@@ -56,19 +59,22 @@ func (c *Content) Endpoint() string { return c.d.Replicas[c.at].Endpoint }
 func (c *Content) open(first int) error {
 	var last error = &Unknown{Path: c.d.Path, Missing: c.d.Missing, RetryAfter: retryAfter}
 	order := make([]int, 0, len(c.d.Replicas)+1)
-	order = append(order, first)
+	if first >= 0 && first < len(c.d.Replicas) {
+		order = append(order, first)
+	}
 	for i := range c.d.Replicas {
 		order = append(order, i)
 	}
 	for _, i := range order {
 		r := &c.d.Replicas[i]
-		if c.tried[i] || r.member == nil || r.member.can.Reader == nil {
+		m := c.g.same(r.member)
+		if c.tried[i] || m == nil || m.can.Reader == nil {
 			continue
 		}
 		c.tried[i] = true
-		body, err := c.fetch(r)
+		body, err := c.fetch(m, r.own)
 		if err == nil {
-			c.body, c.at, c.etag = body, i, body.Entry.ETag
+			c.body, c.at = body, i
 			return nil
 		}
 		if k := plugins.KindOf(err); k == plugins.Canceled || k == plugins.OutOfRange {
@@ -80,73 +86,95 @@ func (c *Content) open(first int) error {
 	return last
 }
 
-// fetch opens what is still wanted at one replica.
-func (c *Content) fetch(r *Placed) (*plugins.Body, error) {
+// fetch opens what is still wanted at one endpoint.
+func (c *Content) fetch(m *member, own string) (*plugins.Body, error) {
 	want := c.want
 	want.IfMatch = "" // tags of different endpoints are not comparable
 	want.Offset += c.read
 	if want.Length >= 0 {
 		want.Length -= c.read
 	}
-	m := r.member
 	if m.state.Condition() == health.Down {
-		return nil, &plugins.Error{Kind: plugins.Unavailable, Op: "open", Endpoint: m.Name, Path: r.own}
+		return nil, &plugins.Error{Kind: plugins.Unavailable, Op: "open", Endpoint: m.Name, Path: own}
 	}
 	began := time.Now()
-	body, err := m.can.Reader.Open(c.ctx, r.own, want)
+	body, err := m.can.Reader.Open(c.ctx, own, want)
 	kind := plugins.KindOf(err)
-	m.state.Answered(health.Stat, kind, time.Since(began), time.Now().UnixNano())
+	if kind == plugins.Timeout && c.ctx.Err() != nil {
+		kind = plugins.Canceled // the client's time was up, not the endpoint's
+	}
+	m.state.Answered(health.Open, kind, time.Since(began), time.Now().UnixNano())
 	m.observed("open", err, time.Since(began))
-	if kind == plugins.NotFound {
+	if err == nil {
+		if size := c.d.Size(); size >= 0 && body.Entry.Size >= 0 && body.Entry.Size != size {
+			err = errors.Join(&plugins.Error{Kind: plugins.Changed, Op: "open", Endpoint: m.Name, Path: own}, body.Close())
+			kind = plugins.Changed
+		}
+	}
+	if kind == plugins.NotFound || kind == plugins.IsDirectory || kind == plugins.Changed {
 		// It was there when we last knew: what we know of the path is wrong.
-		c.f.entries.Delete(c.d.Path)
+		c.f.doubt(c.d.Path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if size := c.d.Size(); size >= 0 && body.Entry.Size >= 0 && body.Entry.Size != size {
-		c.f.entries.Delete(c.d.Path)
-		err := &plugins.Error{Kind: plugins.Changed, Op: "open", Endpoint: m.Name, Path: r.own}
-		return nil, errors.Join(err, body.Close())
-	}
 	return body, nil
+}
+
+// doubt has everybody asked for path again, because what is known of it was
+// found to be wrong.
+func (f *Federator) doubt(path string) {
+	f.entries.Delete(path)
+	if f.shared != nil {
+		f.shared.Invalidate(entryKey + path)
+	}
+	f.fly(path, known{}, anew)
+}
+
+// same returns the endpoint of g that is the same storage in the same place
+// as m, which may be of an older generation and closed by now; nil is none.
+func (g *generation) same(m *member) *member {
+	if m == nil || !g.read(m.ID) {
+		return nil
+	}
+	return g.byID[m.ID]
 }
 
 // Read reads on, at another replica if need be. An error other than io.EOF
 // means that the part could not be delivered to its end.
 func (c *Content) Read(p []byte) (int, error) {
 	for {
-		n, err := c.body.Read(p)
-		c.read += int64(n)
-		if err == nil || err == io.EOF && (c.Length < 0 || c.read >= c.Length) {
-			return n, err
+		n, err := 0, c.broken
+		if c.broken = nil; err == nil {
+			n, err = c.body.Read(p)
+			c.read += int64(n)
 		}
-		if n > 0 {
-			return n, nil // the error comes again, or the stream goes on
-		}
-		if err == io.EOF {
+		switch {
+		case err == nil:
+			return n, nil
+		case c.Length >= 0 && c.read >= c.Length, c.Length < 0 && err == io.EOF:
+			return n, io.EOF
+		case n > 0:
+			c.broken = err
+			return n, nil
+		case err == io.EOF:
 			err = io.ErrUnexpectedEOF
 		}
-		kind := plugins.KindOf(err)
-		if kind == plugins.Canceled || c.ctx.Err() != nil || c.d.Size() < 0 {
+		if plugins.KindOf(err) == plugins.Canceled || c.ctx.Err() != nil || c.d.Size() < 0 {
+			c.broken = err
 			return 0, err
 		}
-		m := c.d.Replicas[c.at].member
-		m.state.Answered(health.Stat, kind, 0, time.Now().UnixNano())
-		c.f.log.Info("a replica failed while being read", "endpoint", m.Name, "path", c.d.Path, "read", c.read, "err", err)
+		r := &c.d.Replicas[c.at]
+		r.member.state.Broke()
+		c.f.log.Info("a replica failed while being read", "endpoint", r.Endpoint, "path", c.d.Path, "read", c.read, "err", err)
 		c.body.Close()
 		if again := c.open(c.at); again != nil {
-			c.body = &plugins.Body{ReadCloser: io.NopCloser(failed{err})}
+			c.body, c.broken = &plugins.Body{ReadCloser: io.NopCloser(nil)}, err
 			return 0, err
 		}
 		c.f.counters.Failovers.Add(1)
 	}
 }
-
-// failed is a body of which nothing can be read.
-type failed struct{ err error }
-
-func (f failed) Read([]byte) (int, error) { return 0, f.err }
 
 // Close ends the reading. It may be called more than once.
 func (c *Content) Close() error {
@@ -172,14 +200,15 @@ func (f *Federator) Digest(ctx context.Context, d *Decision, algorithm string) (
 	var last error = &plugins.Error{Kind: plugins.Unsupported, Op: "digest", Path: d.Path}
 	for i := range d.Replicas {
 		r := &d.Replicas[i]
-		if r.member == nil || r.member.can.Digester == nil || r.member.state.Condition() == health.Down {
+		m := g.same(r.member)
+		if m == nil || m.can.Digester == nil || m.state.Condition() == health.Down {
 			continue
 		}
 		began := time.Now()
-		digest, err := r.member.can.Digester.Digest(ctx, r.own, algorithm)
-		r.member.observed("digest", err, time.Since(began))
+		digest, err := m.can.Digester.Digest(ctx, r.own, algorithm)
+		m.observed("digest", err, time.Since(began))
 		if err == nil {
-			f.learnDigest(d, r.member.ID, digest)
+			f.learnDigest(d, m.ID, digest)
 			return digest, nil
 		}
 		if ctx.Err() != nil {

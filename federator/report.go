@@ -63,7 +63,8 @@ func (f *Federator) Endpoints() []Status {
 }
 
 // Drain takes the endpoint called name out of the choice, or puts it back,
-// until the next reload. It reports whether there is such an endpoint.
+// until the endpoint's own configuration changes: a reload for another reason
+// does not bring back what is being worked on. It reports whether there is such an endpoint.
 func (f *Federator) Drain(name string, on bool) bool {
 	for _, m := range f.gen.Load().members {
 		if m.Name == name {

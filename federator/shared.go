@@ -2,7 +2,6 @@ package federator
 
 import (
 	"context"
-	"path"
 	"strings"
 	"time"
 
@@ -16,33 +15,44 @@ const (
 	listingKey = "l:"
 )
 
+// cut takes a key of the shared cache apart.
+func cut(key string) (kind, path string, ok bool) {
+	for _, kind := range []string{entryKey, listingKey} {
+		if p, ok := strings.CutPrefix(key, kind); ok {
+			return kind, p, true
+		}
+	}
+	return "", "", false
+}
+
 // sharedListing is the largest listing, in bytes, that is shared: beyond it
 // asking the endpoints costs less than it does to carry it around.
 const sharedListing = 16 << 20
 
 // recall returns what the shared cache knows of p, by itself or from the
-// listing of its parent, and keeps it here.
+// listing of its parent.
 func (f *Federator) recall(ctx context.Context, g *generation, p string) known {
 	if f.shared == nil {
 		return known{}
 	}
-	dir, _ := path.Split(p)
-	values := f.shared.Get(ctx, entryKey+p, listingKey+clean(dir))
+	dir, _ := split(p)
+	mark := f.forgotten.Load()
+	values := f.shared.Get(ctx, entryKey+p, listingKey+dir)
 	now := time.Now().UnixNano()
 	if len(values) != 2 {
 		return known{}
 	}
-	if r, learned, err := record.ParseRecord(values[0], &f.sets); err == nil {
-		learned = min(learned, now) // the clock of whoever wrote it may be ahead
+	if r, learned, err := record.ParseRecord(values[0], &f.sets, now); err == nil {
+		r.Facts = r.Only(func(r *record.Replica) bool { return g.read(r.Endpoint) })
+		r.Coverage = f.among(r.Coverage, g.read)
 		item := lifetime(r, g, learned)
-		state := item.State(now)
-		if state != cache.Missing {
-			f.entries.Put(p, item)
-		}
-		return known{r, learned, state}
+		return known{r, learned, item.State(now)}
 	}
-	if f.keepShared(g, clean(dir), values[1], now) != nil {
-		return f.known(g, p, now)
+	if l := f.recalled(g, dir, values[1], now, mark); l != nil {
+		item := listingLifetime(l, g)
+		if state := item.State(now); state != cache.Missing {
+			return f.child(g, l, p, l.Learned, state, now)
+		}
 	}
 	return known{}
 }
@@ -52,12 +62,13 @@ func (f *Federator) recallListing(ctx context.Context, g *generation, dir string
 	if f.shared == nil {
 		return nil
 	}
-	now := time.Now().UnixNano()
+	mark := f.forgotten.Load()
 	values := f.shared.Get(ctx, listingKey+dir)
+	now := time.Now().UnixNano()
 	if len(values) != 1 {
 		return nil
 	}
-	l := f.keepShared(g, dir, values[0], now)
+	l := f.recalled(g, dir, values[0], now, mark)
 	if l == nil {
 		return nil
 	}
@@ -67,14 +78,17 @@ func (f *Federator) recallListing(ctx context.Context, g *generation, dir string
 	return l
 }
 
-func (f *Federator) keepShared(g *generation, dir string, value []byte, now int64) *record.Listing {
-	l, err := record.ParseListing(value, &f.sets)
+// recalled reads a listing from the shared cache and keeps it here, unless
+// anything was forgotten since mark.
+func (f *Federator) recalled(g *generation, dir string, value []byte, now int64, mark uint64) *record.Listing {
+	l, err := record.ParseListing(value, &f.sets, now)
 	if err != nil {
 		return nil
 	}
-	l.Learned = min(l.Learned, now)
-	if _, state := f.listings.Get(dir, now); state != cache.Fresh {
-		f.rememberListing(dir, l, g)
+	l = f.only(l, g.read)
+	f.rememberListing(dir, l, g)
+	if f.forgotten.Load() != mark {
+		f.listings.Delete(dir)
 	}
 	return l
 }
@@ -88,31 +102,15 @@ func (f *Federator) share(p string, r *record.Record, g *generation, learned int
 	if r.Exists() {
 		ttl = g.EntryTTL + g.Stale
 	}
-	f.shared.Set(entryKey+p, record.AppendRecord(nil, r, learned), ttl)
+	if ttl > 0 {
+		f.shared.Set(entryKey+p, record.AppendRecord(nil, r, learned), ttl)
+	}
 }
 
 func (f *Federator) shareListing(dir string, l *record.Listing, g *generation) {
-	if f.shared == nil || l.Bytes() > sharedListing {
+	ttl := g.ListingTTL + g.Stale
+	if f.shared == nil || l.Bytes() > sharedListing || ttl <= 0 {
 		return
 	}
-	f.shared.Set(listingKey+dir, record.AppendListing(nil, l), g.ListingTTL+g.Stale)
-}
-
-// Forget drops what this front end has cached under keys of the shared
-// cache, because another one says that it is no longer right.
-func (f *Federator) Forget(keys []string) {
-	for _, k := range keys {
-		if p, ok := strings.CutPrefix(k, entryKey); ok {
-			f.entries.Delete(p)
-		} else if p, ok := strings.CutPrefix(k, listingKey); ok {
-			f.listings.Delete(p)
-		}
-	}
-}
-
-// ForgetAll drops the whole cache of this front end: messages of others may
-// have been missed.
-func (f *Federator) ForgetAll() {
-	f.entries.DeleteIf(func(string, cache.Item[*record.Record]) bool { return true })
-	f.listings.DeleteIf(func(string, cache.Item[*record.Listing]) bool { return true })
+	f.shared.Set(listingKey+dir, record.AppendListing(nil, l), ttl)
 }

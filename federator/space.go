@@ -18,6 +18,8 @@ import (
 func (f *Federator) Space(ctx context.Context, path string) plugins.Space {
 	g := f.enter()
 	defer f.leave(g)
+	ctx, cancel := context.WithTimeout(ctx, g.Deadline)
+	defer cancel()
 	sum := plugins.Space{Used: -1, Free: -1}
 	var mu sync.Mutex
 	var wg sync.WaitGroup

@@ -32,8 +32,11 @@ type Client struct {
 	Prefer, Avoid []string
 }
 
-// Hinted reports whether the client states wishes of its own.
-func (c *Client) Hinted() bool { return len(c.Prefer) > 0 || len(c.Avoid) > 0 }
+// Hinted reports whether the client states wishes of its own, so that what is
+// chosen for it is of no use to others.
+func (c *Client) Hinted() bool {
+	return len(c.Prefer) > 0 || len(c.Avoid) > 0 || c.Place != nil && c.Place.Stated
+}
 
 // Target is an endpoint as the policies see it.
 type Target struct {

@@ -62,14 +62,17 @@ type Place struct {
 	// Source says what the place rests on, for people: "site", "database" or
 	// "unknown".
 	Source string
-	// Cell is equal for two places of one Atlas if and only if no choice
-	// between endpoints could differ for them.
+	// Stated is whether somebody has simply said so (Atlas.At).
+	Stated bool
+	// Cell is equal for two places of one Atlas, neither of them stated, if
+	// and only if no choice between endpoints could differ for them.
 	Cell uint32
 }
 
 // Atlas finds the place of an address. It is safe for concurrent use.
 type Atlas struct {
 	sites    []Site
+	places   map[string]*Place // of the sites, by name
 	database string
 
 	reader  atomic.Pointer[geoip2.Reader]
@@ -92,7 +95,10 @@ func New(sites []Site, database string) (*Atlas, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Atlas{sites: sites, database: database, memo: memo, cells: make(map[Place]uint32)}
+	a := &Atlas{sites: sites, database: database, memo: memo, cells: make(map[Place]uint32), places: make(map[string]*Place, len(sites))}
+	for _, s := range sites {
+		a.places[s.Name] = a.cell(Place{Site: s.Name, Point: s.Point, Placed: s.Placed, Source: "site"})
+	}
 	if database != "" {
 		if _, err := a.Reload(); err != nil {
 			return nil, err
@@ -143,30 +149,28 @@ func (a *Atlas) Locate(addr netip.Addr) *Place {
 	if p, ok := a.memo.Get(addr); ok {
 		return p
 	}
+	before := a.reader.Load()
 	p := a.find(addr)
 	a.memo.Add(addr, p)
+	if a.reader.Load() != before {
+		a.memo.Remove(addr) // it may have come from the database of before
+	}
 	return p
 }
 
-// Site returns the place of the site called name.
+// Site returns the place of the site called name, which is not to be changed.
 func (a *Atlas) Site(name string) (*Place, bool) {
 	if a == nil {
 		return nil, false
 	}
-	for i := range a.sites {
-		if s := &a.sites[i]; s.Name == name {
-			return a.cell(Place{Site: s.Name, Point: s.Point, Placed: s.Placed, Source: "site"}), true
-		}
-	}
-	return nil, false
+	p, ok := a.places[name]
+	return p, ok
 }
 
-// At returns the place of a point that somebody has stated.
+// At returns the place of a point that somebody has stated. It gets no cell:
+// there are as many points as anybody cares to ask for.
 func (a *Atlas) At(p Point) *Place {
-	if a == nil {
-		return &Place{Point: p, Placed: true, Source: "stated"}
-	}
-	return a.cell(Place{Point: p, Placed: true, Source: "stated"})
+	return &Place{Point: p, Placed: true, Source: "stated", Stated: true}
 }
 
 func (a *Atlas) find(addr netip.Addr) *Place {

@@ -10,6 +10,9 @@
 //   - Any answer, a refusal of credentials included, is life: it makes a slow
 //     endpoint up again. A down endpoint is brought back by a probe only, so
 //     that no client is the one to find out.
+//   - A file that cannot be opened in time, and a file or a listing that breaks
+//     off, may be a matter of that path (a bad disk, a tape), so it only asks
+//     for a probe.
 //
 // A State outlives the configuration that made it: it is kept by the
 // endpoint's identity, so that a reload does not forget who is failing.
@@ -59,8 +62,7 @@ type State struct {
 	hangs  int
 	faults int
 	last   string // why the condition is what it is, for people
-	stat   estimate
-	list   estimate
+	usual  [classes]estimate
 }
 
 // New returns the state of an endpoint that is taken to be up until something
@@ -114,10 +116,13 @@ func (s *State) wantProbe() {
 // Class is a sort of question, for what is usual differs between them.
 type Class uint8
 
-// The classes: a question about one path, and the start of a listing.
+// The classes: a question about one path, the start of a listing, and the
+// opening of a file, which may have to come from tape.
 const (
 	Stat Class = iota
 	List
+	Open
+	classes
 )
 
 // Answered records that the endpoint answered a real question within took,
@@ -129,7 +134,7 @@ func (s *State) Answered(class Class, kind plugins.Kind, took time.Duration, now
 	case kind == plugins.Unavailable:
 		s.set(Down, "connection refused or cut", now)
 		s.wantProbe()
-	case kind == plugins.Timeout:
+	case kind == plugins.Timeout && class != Open:
 		s.hung(now)
 	case kind.Silent():
 		s.wantProbe()
@@ -138,18 +143,26 @@ func (s *State) Answered(class Class, kind plugins.Kind, took time.Duration, now
 		s.hangs = 0
 		s.measure(class, took)
 		s.mu.Unlock()
-		if s.Condition() == Slow {
-			s.set(Up, "", now)
-		}
+		s.turn(Slow, Up, "", now)
 	}
 }
 
+// Broke records that the endpoint broke off in the middle of a file or of a
+// listing.
+func (s *State) Broke() { s.wantProbe() }
+
 // Overdue records that a question has been out longer than is usual.
 func (s *State) Overdue(now int64) {
-	if s.Condition() == Up {
-		s.set(Slow, "answers are overdue", now)
+	if s.turn(Up, Slow, "answers are overdue", now) {
 		s.wantProbe()
 	}
+}
+
+// Hung reports whether the last question that ended did so without an answer.
+func (s *State) Hung() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hangs > 0
 }
 
 func (s *State) hung(now int64) {
@@ -159,8 +172,8 @@ func (s *State) hung(now int64) {
 	s.mu.Unlock()
 	if down {
 		s.set(Down, "no answer in time", now)
-	} else if s.Condition() == Up {
-		s.set(Slow, "no answer in time", now)
+	} else {
+		s.turn(Up, Slow, "no answer in time", now)
 	}
 	s.wantProbe()
 }
@@ -195,35 +208,57 @@ func (s *State) Probed(kind plugins.Kind, took time.Duration, now int64) {
 // twice what was granted: an outage is forgotten soon, and an endpoint that
 // has become slower for good is believed after a few answers. s.mu is held.
 func (s *State) measure(class Class, took time.Duration) {
-	e := s.estimate(class)
+	e := &s.usual[class]
 	if granted := e.patience(); granted > 0 && s.Condition() != Up {
 		took = min(took, 2*granted)
 	}
 	e.add(took)
 }
 
+// set makes the condition c, whatever it was.
 func (s *State) set(c Condition, why string, now int64) {
 	s.mu.Lock()
-	old := Condition(s.condition.Load())
+	changed := s.become(c, why, now)
+	s.mu.Unlock()
+	if changed {
+		s.changed()
+	}
+}
+
+// turn makes the condition c if it is from, and reports whether it was: what
+// was found in the meantime is not undone.
+func (s *State) turn(from, c Condition, why string, now int64) bool {
+	s.mu.Lock()
+	is := s.Condition() == from
+	changed := is && s.become(c, why, now)
+	s.mu.Unlock()
+	if changed {
+		s.changed()
+	}
+	return is
+}
+
+// become changes the condition and reports whether it was another. s.mu is
+// held.
+func (s *State) become(c Condition, why string, now int64) bool {
+	old := s.Condition()
 	s.last = why
 	if old == c {
-		s.mu.Unlock()
-		return
+		return false
 	}
 	if old == Down {
 		s.recovered.Add(1)
 	}
 	s.since.Store(now)
 	s.condition.Store(uint32(c))
-	s.mu.Unlock()
-	s.changed()
+	return true
 }
 
 // Latency returns the usual time of an answer, 0 when nothing was measured.
 func (s *State) Latency(class Class) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.estimate(class).mean
+	return s.usual[class].mean
 }
 
 // Patience returns how long an answer of this class may take before it is
@@ -231,12 +266,5 @@ func (s *State) Latency(class Class) time.Duration {
 func (s *State) Patience(class Class) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.estimate(class).patience()
-}
-
-func (s *State) estimate(class Class) *estimate {
-	if class == List {
-		return &s.list
-	}
-	return &s.stat
+	return s.usual[class].patience()
 }

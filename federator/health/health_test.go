@@ -2,6 +2,8 @@ package health_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +80,63 @@ func TestCondition(t *testing.T) {
 	}
 }
 
+// TestLateNewsUndoNothing: what two questions find at the same time never
+// brings an endpoint back that a third has found to be down.
+func TestLateNewsUndoNothing(t *testing.T) {
+	for range 2000 {
+		s := health.New(0, func() {})
+		s.Overdue(1)
+		var wg sync.WaitGroup
+		wg.Go(func() { s.Answered(health.Stat, 0, time.Millisecond, 1) })
+		wg.Go(func() { s.Overdue(1) })
+		wg.Go(func() { s.Answered(health.Stat, plugins.Unavailable, 0, 1) })
+		wg.Wait()
+		if s.Condition() != health.Down {
+			t.Fatalf("it is %v", s.Condition())
+		}
+	}
+}
+
+func TestFilesThatCannotBeReadAskForAProbe(t *testing.T) {
+	s := health.New(0, func() {})
+	for range 5 {
+		s.Answered(health.Open, plugins.Timeout, time.Second, 1)
+		s.Broke()
+	}
+	if s.Condition() != health.Up || s.Hung() {
+		t.Errorf("it is %v", s.Condition())
+	}
+	select {
+	case <-s.ProbeWanted():
+	default:
+		t.Error("no probe is asked for")
+	}
+	s.Answered(health.Open, 0, time.Minute, 1) // from tape
+	if s.Latency(health.Stat) != 0 {
+		t.Error("files are taken to be like lookups")
+	}
+	s.Answered(health.Stat, plugins.Timeout, time.Second, 1)
+	if !s.Hung() || s.Condition() != health.Slow {
+		t.Errorf("after a hang it is %v", s.Condition())
+	}
+}
+
+func TestProberWithoutATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := health.New(0, func() {})
+		var probes atomic.Int32
+		ctx, cancel := context.WithCancel(t.Context())
+		p := health.Prober{State: s, Ask: func(context.Context) error { probes.Add(1); return nil }}
+		go p.Run(ctx)
+		time.Sleep(25 * time.Second)
+		cancel()
+		synctest.Wait()
+		if n := probes.Load(); n != 3 || s.Condition() != health.Up {
+			t.Errorf("%d probes in 25 s, %v", n, s.Condition())
+		}
+	})
+}
+
 func TestChangesAreTold(t *testing.T) {
 	told := 0
 	s := health.New(0, func() { told++ })
@@ -127,18 +186,21 @@ func TestProber(t *testing.T) {
 		s := health.New(0, func() {})
 		var probes []time.Duration
 		start := time.Now()
-		var err error
+		var err atomic.Pointer[plugins.Error]
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		p := health.Prober{State: s, Every: 10 * time.Second, Timeout: time.Second, Ask: func(ctx context.Context) error {
 			probes = append(probes, time.Since(start))
-			return err
+			if e := err.Load(); e != nil {
+				return e
+			}
+			return nil
 		}}
 		go p.Run(ctx)
 		time.Sleep(25 * time.Second) // at 0, 10 and 20
-		err = &plugins.Error{Kind: plugins.Unavailable}
+		err.Store(&plugins.Error{Kind: plugins.Unavailable})
 		time.Sleep(6 * time.Second) // fails at 30; then at 30.25, 30.75
-		err = nil
+		err.Store(nil)
 		time.Sleep(20 * time.Second) // 31.75 finds it up; then 41.75
 		s.Answered(health.Stat, plugins.Faulty, 0, 1)
 		time.Sleep(5 * time.Second) // asked for at once

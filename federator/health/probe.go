@@ -12,12 +12,19 @@ type Prober struct {
 	State *State
 	// Ask sends one probe.
 	Ask func(context.Context) error
-	// Every is the time between probes of an endpoint that is up. One that
-	// is not up is probed more often at first, from soonest, doubling.
+	// Every is the time between probes of an endpoint that is up, ten seconds
+	// if not positive. One that is not up is probed more often at first, from
+	// soonest, doubling.
 	Every time.Duration
-	// Timeout bounds one probe.
+	// Timeout bounds one probe; it is five seconds if not positive.
 	Timeout time.Duration
 }
+
+// What is done where nothing is configured.
+const (
+	everyDefault   = 10 * time.Second
+	timeoutDefault = 5 * time.Second
+)
 
 // soonest is the shortest time between two probes, so that an endpoint in
 // trouble is not hammered.
@@ -25,18 +32,25 @@ const soonest = 250 * time.Millisecond
 
 // Run probes at once and then again and again. It returns when ctx ends.
 func (p *Prober) Run(ctx context.Context) {
+	every, timeout := p.Every, p.Timeout
+	if every <= 0 {
+		every = everyDefault
+	}
+	if timeout <= 0 {
+		timeout = timeoutDefault
+	}
 	pause := soonest
 	for {
-		p.once(ctx)
-		wait := p.Every
+		p.once(ctx, timeout)
+		wait := every
 		if p.State.Condition() == Up {
 			pause = soonest
 		} else {
-			wait = min(pause, p.Every)
-			pause = min(2*pause, p.Every)
+			wait = min(pause, every)
+			pause = min(2*pause, every)
 		}
 		timer := time.NewTimer(wait)
-		least := time.NewTimer(min(soonest, p.Every))
+		least := time.NewTimer(min(soonest, every))
 		wanted := p.State.ProbeWanted()
 		var early <-chan struct{}
 	waiting:
@@ -59,8 +73,8 @@ func (p *Prober) Run(ctx context.Context) {
 	}
 }
 
-func (p *Prober) once(ctx context.Context) {
-	probe, cancel := context.WithTimeout(ctx, p.Timeout)
+func (p *Prober) once(ctx context.Context, timeout time.Duration) {
+	probe, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	began := time.Now()
 	err := p.Ask(probe)

@@ -24,9 +24,13 @@ const (
 // Limits of what is accepted from outside.
 const (
 	maxEndpoints = 4096
-	maxName      = 4096
 	maxText      = 8192
 	maxExtras    = 64
+	maxPriority  = 1 << 20
+	maxAlgorithm = 32
+	maxSum       = 64
+
+	countryLength = 2
 )
 
 var errCodec = errors.New("record: not a valid encoding")
@@ -41,9 +45,11 @@ func AppendRecord(b []byte, r *Record, learned int64) []byte {
 }
 
 // ParseRecord reads what AppendRecord wrote. Silences are not part of the
-// form: each front end judges for itself who is silent.
-func ParseRecord(b []byte, sets *Coverages) (r *Record, learned int64, err error) {
-	d := decoder{b: b}
+// form: each front end judges for itself who is silent. Where the
+// writer's clock is ahead, so that it learned something after now, all is taken
+// to have been learned earlier by as much.
+func ParseRecord(b []byte, sets *Coverages, now int64) (r *Record, learned int64, err error) {
+	d := decoder{b: b, now: now}
 	learned, coverage := d.head(recordTag, sets)
 	r = &Record{Coverage: coverage, Asked: d.flag()}
 	r.Facts = d.facts(learned)
@@ -66,9 +72,9 @@ func AppendListing(b []byte, l *Listing) []byte {
 	return e.b
 }
 
-// ParseListing reads what AppendListing wrote.
-func ParseListing(b []byte, sets *Coverages) (*Listing, error) {
-	d := decoder{b: b}
+// ParseListing reads what AppendListing wrote, as ParseRecord does.
+func ParseListing(b []byte, sets *Coverages, now int64) (*Listing, error) {
+	d := decoder{b: b, now: now}
 	l := &Listing{}
 	l.Learned, l.Coverage = d.head(listingTag, sets)
 	l.Exists = d.flag()
@@ -76,9 +82,9 @@ func ParseListing(b []byte, sets *Coverages) (*Listing, error) {
 	last, first := "", true
 	chunk := make([]Child, 0, min(n, 1024))
 	for range n {
-		c := Child{Name: d.text(maxName)}
+		c := Child{Name: d.text(MaxName)}
 		c.Facts = d.facts(l.Learned)
-		if d.failed || !first && c.Name <= last || !validName(c.Name) || !c.Exists() {
+		if d.failed || !first && c.Name <= last || !ValidName(c.Name) || !c.Exists() {
 			return nil, errCodec
 		}
 		last, first = c.Name, false
@@ -93,10 +99,6 @@ func ParseListing(b []byte, sets *Coverages) (*Listing, error) {
 		return nil, errCodec
 	}
 	return l, nil
-}
-
-func validName(name string) bool {
-	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
 }
 
 type encoder struct {
@@ -120,8 +122,10 @@ func (e *encoder) head(c *Coverage, f *Facts, l *Listing, learned int64) {
 		add(f)
 	}
 	if l != nil {
-		for c := range l.Children() {
-			add(&c.Facts)
+		for _, id := range l.holders {
+			if !slices.Contains(e.ids, id) {
+				e.ids = append(e.ids, id)
+			}
 		}
 	}
 	e.uint(uint64(len(covered)))
@@ -177,6 +181,7 @@ func (e *encoder) text(s string) {
 // gives zeros.
 type decoder struct {
 	b      []byte
+	now    int64
 	ids    []ID
 	failed bool
 }
@@ -187,7 +192,9 @@ func (d *decoder) head(tag byte, sets *Coverages) (learned int64, c *Coverage) {
 		return 0, nil
 	}
 	d.b = d.b[2:]
-	learned = d.int()
+	if learned = min(d.int(), d.now); learned < 0 {
+		d.fail()
+	}
 	covered := d.uint(maxEndpoints)
 	n := d.uint(maxEndpoints)
 	if covered > n || uint64(len(d.b)) < n*8 {
@@ -223,7 +230,7 @@ func (d *decoder) facts(learned int64) Facts {
 		d.b = d.b[2:]
 		r.Size = d.int()
 		r.ModTime = d.int()
-		r.Learned = learned - d.int()
+		r.Learned = min(max(learned-d.int(), 0), d.now)
 		if r.Kind != plugins.File && r.Kind != plugins.Directory || r.Kind == plugins.Directory && r.Size != 0 {
 			d.fail()
 		}
@@ -231,31 +238,68 @@ func (d *decoder) facts(learned int64) Facts {
 			r.Extra = d.extra()
 		}
 	}
-	if d.failed {
+	if d.failed || repeats(replicas) {
+		d.fail()
 		return Facts{}
 	}
 	return Agree(replicas)
 }
 
+// repeats reports whether an endpoint is named twice.
+func repeats(replicas []Replica) bool {
+	if len(replicas) > few {
+		seen := make(map[ID]bool, len(replicas))
+		for i := range replicas {
+			seen[replicas[i].Endpoint] = true
+		}
+		return len(seen) < len(replicas)
+	}
+	for i := range replicas {
+		for j := range i {
+			if replicas[i].Endpoint == replicas[j].Endpoint {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// few is up to how many replicas comparing each with each is the cheapest.
+const few = 32
+
 func (d *decoder) extra() *Extra {
 	x := &Extra{}
 	for range d.uint(maxExtras) {
-		g := plugins.Digest{Algorithm: d.text(32), Sum: d.text(64)}
-		if !plainWord(g.Algorithm) || g.Sum == "" {
+		g := plugins.Digest{Algorithm: d.text(maxAlgorithm), Sum: d.text(maxSum)}
+		if !validDigest(g) {
 			d.fail()
 			return nil
 		}
 		x.Digests = append(x.Digests, g)
 	}
 	for range d.uint(maxExtras) {
-		c := plugins.Copy{URL: d.text(maxText), Priority: int(d.uint(1 << 20)), Country: d.text(2)}
-		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		c := plugins.Copy{URL: d.text(maxText), Priority: int(d.uint(maxPriority)), Country: d.text(countryLength)}
+		if !validCopy(c.URL) {
 			d.fail()
 			return nil
 		}
 		x.Copies = append(x.Copies, c)
 	}
 	return x
+}
+
+func validDigest(d plugins.Digest) bool {
+	return len(d.Algorithm) <= maxAlgorithm && plainWord(d.Algorithm) && d.Sum != "" && len(d.Sum) <= maxSum
+}
+
+// validCopy reports whether clients can be sent to a URL that an endpoint
+// named; one with credentials in it is not passed on.
+func validCopy(text string) bool {
+	if len(text) > maxText {
+		return false
+	}
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
 func plainWord(s string) bool {

@@ -66,9 +66,35 @@ func Of(id ID, via uint8, e *plugins.Entry, learned int64) Replica {
 		r.ModTime = e.ModTime.UnixNano()
 	}
 	if len(e.Digests) > 0 || len(e.Copies) > 0 {
-		r.Extra = &Extra{Digests: e.Digests, Copies: e.Copies}
+		r.Extra = extraOf(e)
 	}
 	return r
+}
+
+// extraOf takes over what can be carried in the binary form, and no more:
+// whatever an endpoint claims, a path must not cost without bound, nor make
+// what is shared unreadable.
+func extraOf(e *plugins.Entry) *Extra {
+	x := &Extra{}
+	for _, d := range e.Digests {
+		if len(x.Digests) < maxExtras && validDigest(d) {
+			x.Digests = append(x.Digests, d)
+		}
+	}
+	for _, c := range e.Copies {
+		if len(x.Copies) == maxExtras || !validCopy(c.URL) {
+			continue
+		}
+		if len(c.Country) != countryLength {
+			c.Country = ""
+		}
+		c.Priority = min(max(c.Priority, 0), maxPriority)
+		x.Copies = append(x.Copies, c)
+	}
+	if len(x.Digests) == 0 && len(x.Copies) == 0 {
+		return nil
+	}
+	return x
 }
 
 func (r *Replica) digests() []plugins.Digest {
@@ -145,6 +171,37 @@ func (f *Facts) By(id ID) (Replica, bool) {
 	return Replica{}, false
 }
 
+// Confirmed is when an endpoint last said that it holds the agreed content, in
+// Unix nanoseconds; 0 for a path that nobody holds.
+func (f *Facts) Confirmed() int64 {
+	var last int64
+	for i := range f.Replicas[:f.Agreed] {
+		last = max(last, f.Replicas[i].Learned)
+	}
+	return last
+}
+
+// Only returns the facts of the replicas that keep accepts: f itself where it
+// accepts all.
+func (f *Facts) Only(keep func(*Replica) bool) Facts {
+	n := 0
+	for i := range f.Replicas {
+		if keep(&f.Replicas[i]) {
+			n++
+		}
+	}
+	if n == len(f.Replicas) {
+		return *f
+	}
+	kept := make([]Replica, 0, n)
+	for i := range f.Replicas {
+		if keep(&f.Replicas[i]) {
+			kept = append(kept, f.Replicas[i])
+		}
+	}
+	return Agree(kept)
+}
+
 // Silence is an endpoint that was asked and did not answer.
 type Silence struct {
 	Endpoint ID
@@ -165,8 +222,8 @@ type Record struct {
 	// Asked is whether the endpoints were asked for this very path; a listing
 	// may know less of it.
 	Asked bool
-	// Checked memoizes, for the federator, at which epoch of its endpoints
-	// the coverage was found to be complete.
+	// Checked memoizes, for the federator, for which generation of its
+	// endpoints the coverage was found to be complete.
 	Checked atomic.Uint64
 }
 

@@ -3,8 +3,10 @@ package record_test
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,9 @@ import (
 	"canopy/federator/record"
 	"canopy/plugins"
 )
+
+// now is later than all that is learned in these tests.
+const now = math.MaxInt64 / 2
 
 func file(id record.ID, size int64, modified int64, sums ...string) record.Replica {
 	r := record.Replica{Endpoint: id, Kind: plugins.File, Size: size, ModTime: modified, Learned: 1}
@@ -70,11 +75,11 @@ func TestAgree(t *testing.T) {
 }
 
 func replicas(t *rapid.T) []record.Replica {
-	n := rapid.IntRange(1, 6).Draw(t, "replicas")
-	all := make([]record.Replica, n)
+	holders := rapid.SliceOfNDistinct(rapid.Uint64Range(1, 9), 1, 6, rapid.ID).Draw(t, "endpoints")
+	all := make([]record.Replica, len(holders))
 	for i := range all {
 		r := &all[i]
-		r.Endpoint = record.ID(rapid.Uint64Range(1, 9).Draw(t, "endpoint"))
+		r.Endpoint = record.ID(holders[i])
 		r.Kind = plugins.File
 		if rapid.IntRange(0, 3).Draw(t, "kind") == 0 {
 			r.Kind = plugins.Directory
@@ -104,8 +109,8 @@ func TestRecordSurvivesItsEncoding(t *testing.T) {
 			r.Facts = record.Agree(replicas(t))
 		}
 		r.Coverage = sets.Of(rapid.SliceOf(rapid.Custom(func(t *rapid.T) record.ID { return record.ID(rapid.Uint64().Draw(t, "id")) })).Draw(t, "coverage"))
-		learned := rapid.Int64().Draw(t, "learned")
-		got, at, err := record.ParseRecord(record.AppendRecord(nil, r, learned), &sets)
+		learned := rapid.Int64Range(0, now).Draw(t, "learned")
+		got, at, err := record.ParseRecord(record.AppendRecord(nil, r, learned), &sets, now)
 		if err != nil || at != learned {
 			t.Fatalf("%v, learned %d, not %d", err, at, learned)
 		}
@@ -137,7 +142,7 @@ func TestListingSurvivesItsEncoding(t *testing.T) {
 		slices.Sort(names)
 		l := listingOf(names, func(int) []record.Replica { return replicas(t) })
 		l.Coverage = sets.Of([]record.ID{4, 2})
-		got, err := record.ParseListing(record.AppendListing(nil, l), &sets)
+		got, err := record.ParseListing(record.AppendListing(nil, l), &sets, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,6 +181,84 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func TestListingIsCorrected(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := make(map[string]int64)
+		l := &record.Listing{Exists: true}
+		for range rapid.IntRange(1, 40).Draw(t, "changes") {
+			name := rapid.StringMatching(`[a-k]`).Draw(t, "name")
+			size := rapid.Int64Range(0, 3).Draw(t, "size")
+			var facts record.Facts
+			if delete(want, name); size > 0 {
+				want[name] = size
+				facts = record.Agree([]record.Replica{file(record.ID(size), size, 0)})
+			}
+			before := l.Len()
+			next := l.With(name, facts)
+			if l.Len() != before {
+				t.Fatal("the listing that others read is changed")
+			}
+			l = next
+			if l.Len() != len(want) || len(want) == 0 && l.Bytes() != 128 {
+				t.Fatalf("%d children in %d bytes, want %d", l.Len(), l.Bytes(), len(want))
+			}
+			last := ""
+			for c := range l.Children() {
+				if c.Name <= last || c.Size() != want[c.Name] || !slices.Contains(l.Holders(), c.Replicas[0].Endpoint) {
+					t.Fatalf("%q of size %d after %q", c.Name, c.Size(), last)
+				}
+				last = c.Name
+			}
+			for name, size := range want {
+				if c := l.Find(name); c == nil || c.Size() != size {
+					t.Fatalf("%q is not found", name)
+				}
+			}
+		}
+		only := l.Only(func(id record.ID) bool { return id != 2 })
+		for c := range only.Children() {
+			if c.Size() == 2 {
+				t.Fatal("a replica is kept that should not")
+			}
+		}
+		if slices.Contains(only.Holders(), 2) {
+			t.Fatal("who holds nothing any more is a holder")
+		}
+	})
+}
+
+func TestWhatEndpointsClaimIsBounded(t *testing.T) {
+	e := plugins.Entry{Kind: plugins.File, Size: 1}
+	for i := range 1000 {
+		e.Digests = append(e.Digests, plugins.Digest{Algorithm: "md5", Sum: "sum"}, plugins.Digest{Algorithm: "M D\n5", Sum: "x"})
+		e.Copies = append(e.Copies, plugins.Copy{URL: fmt.Sprintf("https://h%d.example/f", i), Priority: -i, Country: "nowhere"},
+			plugins.Copy{URL: "https://user:secret@example.org/f"}, plugins.Copy{URL: "javascript:alert(1)"})
+	}
+	r := record.Of(1, 0, &e, 1)
+	if len(r.Extra.Digests) > 64 || len(r.Extra.Copies) > 64 {
+		t.Errorf("%d digests, %d copies", len(r.Extra.Digests), len(r.Extra.Copies))
+	}
+	var sets record.Coverages
+	whole := &record.Record{Facts: record.Agree([]record.Replica{r})}
+	if _, _, err := record.ParseRecord(record.AppendRecord(nil, whole, 1), &sets, now); err != nil {
+		t.Errorf("what an endpoint claims cannot be shared: %v", err)
+	}
+	for _, c := range r.Extra.Copies {
+		if !strings.HasPrefix(c.URL, "https://h") || c.Country != "" {
+			t.Errorf("%+v is passed on", c)
+		}
+	}
+}
+
+func TestAClockAheadIsNotBelieved(t *testing.T) {
+	var sets record.Coverages
+	r := &record.Record{Facts: record.Agree([]record.Replica{{Endpoint: 1, Kind: plugins.File, Learned: 2500}})}
+	got, learned, err := record.ParseRecord(record.AppendRecord(nil, r, 3000), &sets, 1000)
+	if err != nil || learned != 1000 || got.Confirmed() != 500 {
+		t.Errorf("learned %d, confirmed %d, %v", learned, got.Confirmed(), err)
+	}
+}
+
 func TestCoverage(t *testing.T) {
 	var sets record.Coverages
 	a, b := sets.Of([]record.ID{3, 1, 3}), sets.Of([]record.ID{1, 3})
@@ -200,11 +283,11 @@ func FuzzParseRecord(f *testing.F) {
 	f.Add(record.AppendRecord(nil, r, 99))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var sets record.Coverages
-		r, learned, err := record.ParseRecord(b, &sets)
+		r, learned, err := record.ParseRecord(b, &sets, now)
 		if err != nil {
 			return
 		}
-		again, at, err := record.ParseRecord(record.AppendRecord(nil, r, learned), &sets)
+		again, at, err := record.ParseRecord(record.AppendRecord(nil, r, learned), &sets, now)
 		if err != nil || at != learned {
 			t.Fatal(err)
 		}
@@ -219,12 +302,12 @@ func FuzzParseListing(f *testing.F) {
 	f.Add(record.AppendListing(nil, l))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var sets record.Coverages
-		l, err := record.ParseListing(b, &sets)
+		l, err := record.ParseListing(b, &sets, now)
 		if err != nil {
 			return
 		}
 		once := record.AppendListing(nil, l)
-		again, err := record.ParseListing(once, &sets)
+		again, err := record.ParseListing(once, &sets, now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package federator_test
+
+const raceEnabled = false
