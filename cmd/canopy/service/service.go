@@ -93,7 +93,8 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	if s.pages, err = web.New(); err != nil {
 		return nil, err
 	}
-	shared, err := s.shared(o.Config)
+	var learned atomic.Pointer[federator.Federator]
+	shared, err := s.shared(o.Config, &learned)
 	if err != nil {
 		return nil, fmt.Errorf("cache.redis: %w", err)
 	}
@@ -109,6 +110,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		shared,
 		federator.Outside{Log: s.log, Seed: s.seed, Addresses: addresses, Observe: s.metrics.Asked},
 	)
+	learned.Store(s.federator)
 	s.metrics.Show(s.federator)
 	var handler http.Handler = http.HandlerFunc(s.serve)
 	if o.Around != nil {
@@ -129,15 +131,24 @@ func seed() uint64 {
 }
 
 // shared opens the second level of the cache, if one is configured. Redis need
-// not be there.
-func (s *Service) shared(c *configs.Config) (cache.Shared, error) {
+// not be there. It may speak before there is a federator, which has then
+// learned nothing that could be forgotten.
+func (s *Service) shared(c *configs.Config, learned *atomic.Pointer[federator.Federator]) (cache.Shared, error) {
 	if c.Cache.Redis == nil {
 		return nil, nil
 	}
 	return redis.Open(redis.Options{
 		URL: c.Cache.Redis.URL(), PasswordFile: c.Cache.RedisPasswordFile, Log: s.log,
-		OnInvalidate: func(keys []string) { s.federator.Forget(keys) },
-		OnReconnect:  func() { s.federator.ForgetAll() },
+		OnInvalidate: func(keys []string) {
+			if f := learned.Load(); f != nil {
+				f.Forget(keys)
+			}
+		},
+		OnReconnect: func() {
+			if f := learned.Load(); f != nil {
+				f.ForgetAll()
+			}
+		},
 	})
 }
 
