@@ -39,7 +39,7 @@ fuzz:
 	done
 
 soak: parts
-	$(GO) test -timeout 2h -tags soak -run Soak ./...
+	$(GO) test -timeout 2h -tags soak -v ./cmd/canopy/soak
 
 generate:
 	$(GO) generate ./...
