@@ -20,11 +20,14 @@ func (h *Handler) routes() http.Handler {
 		return &problem{status: http.StatusNotFound, sentence: "There is no such page."}
 	}))
 	r.MethodNotAllowed(answered(func(x *exchange) error {
-		var takes []string
+		takes := []string{http.MethodOptions}
 		for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost} {
 			if r.Match(chi.NewRouteContext(), method, x.Request.URL.Path) {
 				takes = append(takes, method)
 			}
+		}
+		if x.Request.Method == http.MethodOptions {
+			return x.permit(strings.Join(takes, ", "))
 		}
 		return &problem{status: http.StatusMethodNotAllowed, sentence: "This address does not take " + safeMethod(x.Request.Method) + ".", allow: strings.Join(takes, ", ")}
 	}))

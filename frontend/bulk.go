@@ -109,7 +109,9 @@ func (x *exchange) inquiry() (inquiry, error) {
 	case "", typeJSON, "application/x-www-form-urlencoded": // what curl -d says of its own accord
 		in := json.NewDecoder(body)
 		in.DisallowUnknownFields()
-		err = in.Decode(&ask)
+		if err = in.Decode(&ask); err == nil && ask.Paths == nil {
+			err = errors.New("no paths")
+		}
 	default:
 		return ask, &problem{status: http.StatusUnsupportedMediaType, sentence: "Send JSON, or one JSON string a line as application/x-ndjson."}
 	}

@@ -21,16 +21,22 @@ func (x *exchange) expose() { x.Header()["Access-Control-Expose-Headers"] = expo
 const requestHeaders = "Accept, Authorization, Content-Type, Depth, If-Match, If-Modified-Since, If-None-Match, If-Range, " +
 	"If-Unmodified-Since, Prefer, Range, Want-Digest, Want-Repr-Digest, X-Request-Id"
 
-// tell answers OPTIONS, for WebDAV clients and for browsers that ask before a
-// request of another origin.
+// tell answers OPTIONS for the namespace.
 func (x *exchange) tell() error {
 	h := x.Header()
-	h["Allow"] = []string{allowed}
 	h["Dav"] = []string{"1"}
 	h["Ms-Author-Via"] = []string{"DAV"}
+	return x.permit(allowed)
+}
+
+// permit tells which methods can be used, also to browsers that ask before a
+// request of another origin.
+func (x *exchange) permit(methods string) error {
+	h := x.Header()
+	h["Allow"] = []string{methods}
 	if r := x.Request.Header; r.Get("Origin") != "" && r.Get("Access-Control-Request-Method") != "" {
 		h["Access-Control-Allow-Origin"] = anybody
-		h["Access-Control-Allow-Methods"] = []string{allowed}
+		h["Access-Control-Allow-Methods"] = []string{methods}
 		h["Access-Control-Allow-Headers"] = []string{requestHeaders}
 		h["Access-Control-Max-Age"] = []string{"86400"}
 	}

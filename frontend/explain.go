@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,8 +68,9 @@ func (x *exchange) asker() asker {
 	return a
 }
 
-// explain answers ?explain: a page for a browser, JSON for a program.
-func (x *exchange) explain(d *federator.Decision) error {
+// explain answers ?explain: a page for a browser, JSON for a program and for
+// whoever says format=json.
+func (x *exchange) explain(d *federator.Decision, q url.Values) error {
 	var reasons []federator.Reason
 	if d.Kind() == plugins.File {
 		reasons = x.h.options.Federator.Explain(d, &x.client)
@@ -78,8 +80,9 @@ func (x *exchange) explain(d *federator.Decision) error {
 	h["Cache-Control"] = uncached
 	x.aged(d.Stale, d.Age)
 	x.incomplete(d.Missing)
-	if d.Kind() == plugins.File && accept.Named(x.Request.Header["Accept"], typeHTML, typeJSON) == typeHTML {
-		return x.explainPage(d, reasons)
+	if d.Kind() == plugins.File && q.Get("format") != "json" && accept.Named(x.Request.Header["Accept"], typeHTML, typeJSON) == typeHTML {
+		q.Set("format", "json")
+		return x.explainPage(d, reasons, "?"+q.Encode())
 	}
 	e := explanation{located: x.describeReplicas(d, 0), Client: x.asker(), Reasons: []reason{}}
 	for _, r := range reasons {
@@ -99,8 +102,8 @@ func (x *exchange) explain(d *federator.Decision) error {
 	return x.send(typeJSON, append(b, '\n'))
 }
 
-// explainPage shows the reasons as a table.
-func (x *exchange) explainPage(d *federator.Decision, reasons []federator.Reason) error {
+// explainPage shows the reasons as a table; asJSON is where they are in JSON.
+func (x *exchange) explainPage(d *federator.Decision, reasons []federator.Reason, asJSON string) error {
 	var policies []string
 	for _, r := range reasons {
 		for _, s := range r.Scores {
@@ -113,7 +116,7 @@ func (x *exchange) explainPage(d *federator.Decision, reasons []federator.Reason
 		Page: x.page(), Facts: x.facts(d), Download: x.h.href(d.Path, false),
 		Columns: append([]string{"Endpoint", "Site", "Size", "Standing"}, policies...), Silent: x.h.silent(d.Missing),
 	}
-	p.Alternates = []web.Link{{Text: "JSON", Href: "?replicas", Type: typeJSON}, {Text: "Metalink", Href: "?metalink"}}
+	p.Alternates = []web.Link{{Text: "JSON", Href: asJSON, Type: typeJSON}, {Text: "Metalink", Href: "?metalink"}}
 	for _, r := range reasons {
 		row := web.Replica{Href: r.URL, Offered: r.Place > 0, Cells: []string{r.Endpoint, r.Site, "", standing(&r)}}
 		if r.Endpoint == "" {
@@ -141,7 +144,7 @@ func (x *exchange) explainPage(d *federator.Decision, reasons []federator.Reason
 	case a.Location != nil:
 		note += fmt.Sprintf(", near %.1f°, %.1f°", a.Location[0], a.Location[1])
 	default:
-		note += ", and where that is is not known"
+		note += ", a place that is not known"
 	}
 	p.Notes = append(p.Notes, note+".")
 	var b strings.Builder

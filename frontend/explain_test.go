@@ -48,7 +48,8 @@ func TestExplain(t *testing.T) {
 	contains(t, w.ask("GET", "/f?explain&from=2001:db8::1&near=CERN").body, `"site":"CERN"`)
 	contains(t, w.ask("GET", "/f?explain&near=59.91,10.75").body, `"location":[60,11]`, `"source":"stated"`)
 	r := w.ask("GET", "/f?explain", "Accept: text/html").status(t, 200).has(t, "Content-Type: text/html; charset=utf-8", "Cache-Control: no-store")
-	contains(t, r.body, "geneva", "diverged", "does not have it", "192.0.2.1", "at CERN")
+	contains(t, r.body, "geneva", "diverged", "does not have it", "192.0.2.1", "at CERN", `href="?explain=&amp;format=json"`)
+	w.ask("GET", "/f?explain&format=json&from=192.0.2.9", "Accept: text/html").status(t, 200).has(t, "Content-Type: application/json")
 	contains(t, w.ask("GET", "/f?explain", "Accept: text/html,application/json;q=2").body, "<!DOCTYPE html>")
 }
 
@@ -101,10 +102,10 @@ func TestBulk(t *testing.T) {
 			t.Fatalf("line %d is %s", i, line)
 		}
 	}
-	for _, bad := range []string{"{", `{"paths":1}`, `{"path":["/d"]}`, `[]`, `{"paths":["/d/f"],"near":"nowhere"}`, `{"paths":["/d/f"],"from":"x"}`} {
+	for _, bad := range []string{"{", `{"paths":1}`, `{"path":["/d"]}`, `[]`, `{}`, `{"paths":["/d/f"],"near":"nowhere"}`, `{"paths":["/d/f"],"from":"x"}`} {
 		w.ask("POST", "/-/api/v1/replicas", bad).status(t, 400)
 	}
 	w.ask("POST", "/-/api/v1/replicas", "Content-Type: text/csv", "{ }").status(t, 415)
 	w.ask("POST", "/-/api/v1/replicas", "Content-Type: application/x-ndjson", strings.Repeat("\"\" ", maxBulkPaths+1)).status(t, 413)
-	w.ask("GET", "/-/api/v1/replicas").status(t, 405).has(t, "Allow: POST")
+	w.ask("GET", "/-/api/v1/replicas").status(t, 405).has(t, "Allow: OPTIONS, POST")
 }

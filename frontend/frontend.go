@@ -103,11 +103,11 @@ func (x *exchange) serve() error {
 	if r.URL.Path == "*" && r.Method == http.MethodOptions {
 		return x.tell()
 	}
+	x.Header()["Access-Control-Allow-Origin"] = anybody
 	path, slash, ok := cleanPath(r.URL.Path)
 	if !ok {
 		return invalid("The path is too long, or holds a byte that no name can have.")
 	}
-	x.Header()["Access-Control-Allow-Origin"] = anybody
 	if reserved(path) {
 		x.h.api.ServeHTTP(x, r)
 		return nil

@@ -29,6 +29,19 @@ func TestOptions(t *testing.T) {
 		has(t, "Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: OPTIONS, GET, HEAD, PROPFIND", "Access-Control-Allow-Credentials:")
 }
 
+// A script of another origin must ask before it may post JSON.
+func TestOptionsOfPages(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	w := two(t, Options{Handlers: map[string]http.Handler{"healthz": page}})
+	w.ask("OPTIONS", "/-/api/v1/endpoints").status(t, 200).has(t, "Allow: OPTIONS, GET, HEAD", "Dav:", "Access-Control-Allow-Methods:")
+	w.ask("OPTIONS", "/-/api/v1/replicas", "Origin: https://a.example", "Access-Control-Request-Method: POST").status(t, 200).
+		has(t, "Allow: OPTIONS, POST", "Access-Control-Allow-Methods: OPTIONS, POST", "Access-Control-Allow-Origin: *", "Access-Control-Allow-Credentials:")
+	w.ask("OPTIONS", "/-/none").status(t, 404)
+	w.ask("PUT", "/-/api/v1/endpoints").status(t, 405).has(t, "Allow: OPTIONS, GET, HEAD")
+	// A handler of others answers for itself.
+	w.ask("OPTIONS", "/-/healthz").status(t, 418)
+}
+
 func TestRefusedMethods(t *testing.T) {
 	w := two(t, Options{})
 	for _, method := range []string{"PUT", "DELETE", "MKCOL", "MOVE", "COPY", "LOCK", "UNLOCK", "PROPPATCH", "POST", "PATCH", "BREW"} {

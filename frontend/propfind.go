@@ -2,7 +2,9 @@ package frontend
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,8 +42,14 @@ func (x *exchange) propfind() error {
 		return invalid("Depth is 0 or 1.")
 	}
 	ask, err := propfind.Parse(x.Request.Body)
-	if err != nil {
+	switch {
+	case err == nil:
+	case x.Request.Context().Err() != nil:
 		return err
+	case errors.Is(err, propfind.ErrTooLarge):
+		return &problem{status: http.StatusRequestEntityTooLarge, sentence: "The body of a PROPFIND has at most " + strconv.Itoa(propfind.MaxBody) + " bytes.", cause: err}
+	default:
+		return &problem{status: http.StatusBadRequest, sentence: "The body of a PROPFIND is an XML document with the propfind element of RFC 4918, or nothing.", cause: err}
 	}
 	if err := x.place(nil, false); err != nil {
 		return err

@@ -47,6 +47,8 @@ func TestPropfindRefusals(t *testing.T) {
 	w.ask("PROPFIND", "/d", "Depth: 2").status(t, 400)
 	w.ask("PROPFIND", "/d", "Depth: 1", "<propfind").status(t, 400)
 	w.ask("PROPFIND", "/d", "Depth: 0", `<x:propfind xmlns:x="">`).status(t, 400)
+	contains(t, w.ask("PROPFIND", "/d", "Depth: 1", "<propfind").body, "propfind element", "or nothing")
+	contains(t, w.ask("PROPFIND", "/d", "Depth: 0", strings.Repeat(" ", 100<<10)).status(t, 413).body, "65536 bytes")
 	w.ask("PROPFIND", "/none", "Depth: 0").status(t, 404)
 	w.ask("PROPFIND", "/none/", "Depth: 1").status(t, 404)
 	w.ask("PROPFIND", "/d/none", "Depth: 1").status(t, 404)

@@ -51,7 +51,7 @@ func (x *exchange) get() error {
 	case replicas:
 		return x.replicas(d)
 	case explain:
-		return x.explain(d)
+		return x.explain(d, q)
 	case metalink4:
 		return x.metalink(d, metalink.V4)
 	case metalink3:

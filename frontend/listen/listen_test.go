@@ -98,6 +98,26 @@ func TestApplyFails(t *testing.T) {
 	}
 }
 
+// "OPTIONS *" is for the handler, which knows what the server can do.
+func TestAsterisk(t *testing.T) {
+	s := server(t, Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Dav", r.RequestURI)
+	})}, Listener{Address: "127.0.0.1:0"})
+	request, err := http.NewRequest(http.MethodOptions, s.Bound()[0].URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.URL.Opaque = "*"
+	response, err := client(t, nil).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if got := response.Header.Get("Dav"); got != "*" {
+		t.Errorf("the handler was asked for %q", got)
+	}
+}
+
 func TestURL(t *testing.T) {
 	for want, b := range map[string]Bound{
 		"http://localhost:80":     {Addr: &net.TCPAddr{IP: net.IPv6unspecified, Port: 80}},

@@ -53,6 +53,8 @@ func (s *Server) port(address string, inner net.Listener) *port {
 		Protocols:         &protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams, WriteByteTimeout: s.options.Patience},
 		ErrorLog:          slog.NewLogLogger(s.options.Log.With("address", address).Handler(), slog.LevelDebug),
+		// "OPTIONS *" is for the handler, which knows what WebDAV it speaks.
+		DisableGeneralOptionsHandler: true,
 	}
 	return p
 }

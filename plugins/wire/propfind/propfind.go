@@ -40,16 +40,20 @@ type Request struct {
 	Known Set
 }
 
+// ErrTooLarge is why a body of more than MaxBody bytes is refused.
+var ErrTooLarge = fmt.Errorf("the body exceeds %d bytes", MaxBody)
+
 // Parse reads a request from body, which it does not close. When the body is
-// at fault the error is a *plugins.Error of Kind Invalid, to be answered 400;
-// an error of body itself is returned unchanged.
+// at fault the error is a *plugins.Error of Kind Invalid, to be answered 413 if
+// it wraps ErrTooLarge, else 400; an error of body itself is returned
+// unchanged.
 func Parse(body io.Reader) (Request, error) {
 	b, err := io.ReadAll(io.LimitReader(body, MaxBody+1))
 	switch {
 	case err != nil:
 		return Request{}, err
 	case len(b) > MaxBody:
-		return Request{}, invalid(fmt.Errorf("the body exceeds %d bytes", MaxBody))
+		return Request{}, invalid(ErrTooLarge)
 	case len(bytes.TrimSpace(b)) == 0:
 		return Request{AllProp: true}, nil
 	}
