@@ -36,6 +36,11 @@ func (a *access) open(w *world, addresses ...client.Address) (*client.Client, er
 	if a.Timeout <= 0 {
 		return nil, usage{errors.New("--timeout must be positive")}
 	}
+	if a.CA != "" {
+		if _, err := os.Stat(a.CA); err != nil {
+			return nil, fmt.Errorf("--ca: %w", err)
+		}
+	}
 	for _, raw := range a.Trust {
 		t, err := client.Parse(raw)
 		if err != nil {

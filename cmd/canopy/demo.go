@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ import (
 
 // demo starts a federation that can be tried at once.
 type demo struct {
-	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; port 0 picks a free one."`
+	Listen configs.Address `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen; port 0 picks a free one."`
 }
 
 // Examples are shown in the help.
@@ -78,7 +79,7 @@ func (d demo) Run(w *world) (err error) {
 		return nil // interrupted
 	}
 	base := federation.URLs()[0]
-	if _, err := fmt.Fprintf(w.stdout, introduction, base); err != nil {
+	if _, err := fmt.Fprintf(w.stdout, introduction, base, self()); err != nil {
 		return err
 	}
 	<-w.ctx.Done()
@@ -95,10 +96,26 @@ the others. Open the address in a browser, or try:
   curl -sI %[1]s/both/hello.txt                 # where else it is: Link headers
   curl '%[1]s/everywhere/readme.txt?explain'    # why you are sent where you are sent
   curl -X PROPFIND -H 'Depth: 1' %[1]s/         # the merged listing, as WebDAV
-  canopy get %[1]s/both/big.bin                 # from both copies at once, verified
+  %[2]s get %[1]s/both/big.bin                 # from both copies at once, verified
 
 Ctrl-C ends it and leaves nothing behind.
 `
+
+// self is how the program can be called again while it runs: by its name where
+// that leads here, else by its path.
+func self() string {
+	here, err := os.Executable()
+	if err != nil {
+		return "canopy"
+	}
+	found, err := exec.LookPath("canopy")
+	a, errA := os.Stat(here)
+	b, errB := os.Stat(found)
+	if err == nil && errA == nil && errB == nil && os.SameFile(a, b) {
+		return "canopy"
+	}
+	return here
+}
 
 // start fills the share's directory and serves it.
 func (s sampleShare) start(ctx context.Context, root string) (url string, end func(), err error) {
@@ -161,7 +178,7 @@ func launch(ctx context.Context, text string, around func(http.Handler) http.Han
 	if err != nil {
 		return nil, err
 	}
-	return service.Start(context.WithoutCancel(ctx), service.Options{Config: config, Log: slog.New(slog.DiscardHandler), Around: around})
+	return service.Start(context.WithoutCancel(ctx), service.Options{Config: config, Log: slog.New(slog.DiscardHandler), Build: build(), Around: around})
 }
 
 // stop ends a service without waiting long for its clients.

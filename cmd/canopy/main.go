@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "canopy: %v; see 'canopy help'\n", err)
+		fmt.Fprintf(stderr, "canopy: %v; see 'canopy help%s'\n", err, commandOf(err))
 		return misuse
 	}
 	err = parsed.Run(&world{ctx: ctx, stdout: stdout, stderr: stderr, app: parser.Model})
@@ -98,6 +98,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, complaint(err))
 	return failed
+}
+
+// commandOf returns a space and the command that a parsing error is about; ""
+// if it got to none.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
+		return " " + wrong.Context.Selected().Name
+	}
+	return ""
 }
 
 // exit ends parsing where kong, having printed help, would end the program.

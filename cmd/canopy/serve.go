@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -42,7 +43,7 @@ func (s serve) Run(w *world) error {
 	}
 	level := new(slog.LevelVar)
 	log := slog.New(handler(config, w, level))
-	served, err := service.Start(context.WithoutCancel(w.ctx), service.Options{Config: config, Log: log, AccessLog: w.stdout})
+	served, err := service.Start(context.WithoutCancel(w.ctx), service.Options{Config: config, Log: log, AccessLog: w.stdout, Build: build()})
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -87,7 +88,8 @@ func (s serve) Run(w *world) error {
 func load(file string) (*configs.Config, error) {
 	config, err := configs.Load(file, all.Registry())
 	var problems source.Problems
-	if err != nil && (errors.As(err, &problems) || errors.Is(err, os.ErrNotExist)) {
+	var unreadable *fs.PathError
+	if errors.As(err, &problems) || errors.As(err, &unreadable) {
 		return nil, usage{err}
 	}
 	return config, err

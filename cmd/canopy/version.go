@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"canopy/frontend/monitor"
 )
 
 // version prints what this binary is.
@@ -13,6 +15,19 @@ type version struct{}
 func (version) Run(w *world) error {
 	_, err := fmt.Fprintf(w.stdout, "canopy %s %s %s/%s\n", revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
+}
+
+// build is what metrics tell of this binary.
+func build() monitor.Build {
+	b := monitor.Build{Version: revision(), GoVersion: runtime.Version()}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				b.Revision = s.Value
+			}
+		}
+	}
+	return b
 }
 
 // revision is the released version, else the commit, else "devel".

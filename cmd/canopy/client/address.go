@@ -29,6 +29,10 @@ type Address struct {
 // http and https. Its error does not repeat the URL, which may hold a
 // password.
 func Parse(raw string) (Address, error) {
+	noScheme := errors.New("it must begin with https:// or http://")
+	if !strings.Contains(raw, "://") {
+		return Address{}, noScheme // HOST:PORT/PATH would be no URL for another reason
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return Address{}, errors.New("it is no URL; percent-encode unusual characters")
@@ -39,7 +43,7 @@ func Parse(raw string) (Address, error) {
 	case "https", "davs":
 		u.Scheme = "https"
 	default:
-		return Address{}, errors.New("it must begin with https:// or http://")
+		return Address{}, noScheme
 	}
 	switch {
 	case u.User != nil:
