@@ -103,7 +103,7 @@ func (s *source) run(ctx context.Context, learned int64) {
 		s.m.state.Answered(health.List, kind, time.Since(began), time.Now().UnixNano())
 	default:
 		s.reply, s.kind = silent, kind
-		if s.some { // it may be a matter of this directory alone
+		if s.some && kind != plugins.Canceled { // it may be a matter of this directory alone
 			s.m.state.Broke()
 		} else {
 			s.m.state.Answered(health.List, kind, time.Since(began), time.Now().UnixNano())
