@@ -28,6 +28,8 @@ func (s step) String() string {
 	switch s.op {
 	case "put":
 		return fmt.Sprintf("put s%d %s size %d", s.site, worldFiles[s.file], s.n)
+	case "write":
+		return fmt.Sprintf("write s%d %s size %d, while it is asked for", s.site, worldFiles[s.file], s.n%3)
 	case "remove":
 		return fmt.Sprintf("remove s%d %s", s.site, worldFiles[s.file])
 	case "advance":
@@ -51,7 +53,7 @@ var steps = []time.Duration{10 * time.Millisecond, 200 * time.Millisecond, 2 * t
 var operations = []string{
 	"put", "put", "remove", "freeze", "thaw", "thaw", "refuse", "accept", "accept", "stick", "unstick", "break", "mend",
 	"advance", "advance", "advance", "advance", "lookup", "lookup", "locate", "locate", "all", "list", "list", "list", "reload", "forget", "forget",
-	"meanwhile locate", "meanwhile locate", "meanwhile list",
+	"meanwhile locate", "meanwhile locate", "meanwhile list", "write", "write",
 }
 
 func stepGen() *rapid.Generator[step] {
@@ -124,13 +126,24 @@ func (m *model) do(n int, s step) {
 			}
 		}
 	case "forget":
+		m.forget(worldFiles[s.file])
+	case "write":
 		path := worldFiles[s.file]
-		keys := []string{"e:" + path, "l:" + path[:max(1, strings.LastIndexByte(path, '/'))]}
-		m.shared.Invalidate(keys...)
-		for _, f := range m.f {
-			f.Forget(keys)
-		}
-		m.forgotten[path] = time.Now()
+		m.forget(path)
+		m.later(7, func(ctx context.Context) { f.Locate(ctx, path, federator.All, nobody) })
+		m.later(7, func(ctx context.Context) {
+			if d, err := f.List(ctx, parent(path)); err == nil {
+				defer d.Close()
+				for range d.Children() {
+				}
+			}
+		})
+		time.Sleep(4 * time.Millisecond) // some have answered
+		m.w.put(s.site, s.file, s.n%3)
+		m.forget(path)
+		time.Sleep(10 * time.Millisecond)
+		m.lookup(f, path, federator.First)
+		m.list(f, parent(path))
 	case "meanwhile locate":
 		m.later(s.n, func(ctx context.Context) { f.Locate(ctx, worldFiles[s.file], federator.Best, nobody) })
 	case "meanwhile list":
@@ -160,6 +173,19 @@ func (m *model) do(n int, s step) {
 			m.w.sick[i] = time.Now()
 		}
 	}
+}
+
+func parent(path string) string { return path[:max(1, strings.LastIndexByte(path, '/'))] }
+
+// forget does what a write does to the caches of all.
+func (m *model) forget(path string) {
+	time.Sleep(time.Microsecond) // so that what was written before is older
+	keys := []string{"e:" + path, "l:" + parent(path)}
+	m.shared.Invalidate(keys...)
+	for _, f := range m.f {
+		f.Forget(keys)
+	}
+	m.forgotten[path] = time.Now()
 }
 
 // later has a client of its own do something, for some time, while the log
