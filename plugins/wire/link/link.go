@@ -66,46 +66,52 @@ func (l Link) Is(rel string) bool {
 // String returns the link as a member of a Link header. Bytes of the URL that
 // must not stand there are percent-encoded, control characters and non-ASCII
 // bytes of the other fields are left out.
-func (l Link) String() string {
-	var b strings.Builder
-	b.WriteByte('<')
-	writeURL(&b, l.URL)
-	b.WriteByte('>')
-	writeParam(&b, "rel", l.Rel)
+func (l Link) String() string { return string(l.Append(nil)) }
+
+// Append appends to b what String returns.
+func (l Link) Append(b []byte) []byte {
+	b = append(b, '<')
+	b = appendURL(b, l.URL)
+	b = append(b, '>')
+	b = appendParam(b, "rel", l.Rel)
 	if 0 < l.Priority && l.Priority <= maxPriority {
-		writeParam(&b, "pri", strconv.Itoa(l.Priority))
+		b = strconv.AppendInt(append(b, "; pri="...), int64(l.Priority), 10)
 	}
-	writeParam(&b, "geo", l.Geo)
+	b = appendParam(b, "geo", l.Geo)
 	if l.Depth > 0 {
-		writeParam(&b, "depth", strconv.Itoa(l.Depth))
+		b = strconv.AppendInt(append(b, "; depth="...), int64(l.Depth), 10)
 	}
 	if l.Preferred {
-		b.WriteString("; pref")
+		b = append(b, "; pref"...)
 	}
-	writeParam(&b, "type", l.Type)
-	writeParam(&b, "anchor", l.Anchor)
-	return b.String()
+	b = appendParam(b, "type", l.Type)
+	return appendParam(b, "anchor", l.Anchor)
 }
 
-const upperHex = "0123456789ABCDEF"
+// escaped are the bytes that no URL may hold (RFC 3986 section 2).
+var escaped = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", byte(c)) >= 0
+	}
+	return set
+}()
 
-// writeURL writes s, encoding what no URL may hold (RFC 3986 section 2).
-func writeURL(b *strings.Builder, s string) {
+func appendURL(b []byte, s string) []byte {
+	const upperHex = "0123456789ABCDEF"
 	for i := range len(s) {
 		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			b.WriteByte('%')
-			b.WriteByte(upperHex[c>>4])
-			b.WriteByte(upperHex[c&15])
+		if escaped[c] {
+			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
 			continue
 		}
-		b.WriteByte(c)
+		b = append(b, c)
 	}
+	return b
 }
 
-// writeParam writes a parameter, quoted unless it is a token. An empty one is
+// appendParam appends a parameter, quoted unless it is a token. An empty one is
 // left out.
-func writeParam(b *strings.Builder, name, value string) {
+func appendParam(b []byte, name, value string) []byte {
 	token := true
 	value = strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f {
@@ -115,23 +121,20 @@ func writeParam(b *strings.Builder, name, value string) {
 		return r
 	}, value)
 	if value == "" {
-		return
+		return b
 	}
-	b.WriteString("; ")
-	b.WriteString(name)
-	b.WriteByte('=')
+	b = append(append(append(b, "; "...), name...), '=')
 	if token {
-		b.WriteString(value)
-		return
+		return append(b, value...)
 	}
-	b.WriteByte('"')
+	b = append(b, '"')
 	for i := range len(value) {
 		if value[i] == '"' || value[i] == '\\' {
-			b.WriteByte('\\')
+			b = append(b, '\\')
 		}
-		b.WriteByte(value[i])
+		b = append(b, value[i])
 	}
-	b.WriteByte('"')
+	return append(b, '"')
 }
 
 // isTokenByte reports whether c can stand in a token (RFC 9110 section 5.6.2).
