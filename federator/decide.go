@@ -42,9 +42,10 @@ type Decision struct {
 	Replicas []Placed
 	Equals   int
 
-	// Memo is for whoever shows the decision, to keep what was derived from
-	// it as long as it is good.
-	Memo atomic.Value
+	// Memo is for whoever shows the decision of a file, to keep what was
+	// derived from it as long as it is good: decisions that say the same share
+	// it.
+	Memo *atomic.Value
 
 	deck    *choice.Deck
 	epoch   uint64
@@ -98,7 +99,7 @@ func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choic
 	if err != nil {
 		return nil, err
 	}
-	d := &Decision{Found: found, Path: path, epoch: epoch}
+	d := &Decision{Found: found, Path: path, Memo: new(atomic.Value), epoch: epoch}
 	if found.Kind() == plugins.Directory {
 		return d, nil
 	}
@@ -109,9 +110,19 @@ func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choic
 		return nil, f.dead(g, d)
 	}
 	if !found.Stale && !c.Hinted() && f.settled(g, path, found.Record, now) {
-		f.decisions.Add(keyOf(found.Record, c), d)
+		key := keyOf(found.Record, c)
+		if old, ok := f.decisions.Peek(key); ok && old.same(d) {
+			d.Memo = old.Memo
+		}
+		f.decisions.Add(key, d)
 	}
 	return d, nil
+}
+
+// same reports whether d says what other says, and not only means it.
+func (d *Decision) same(other *Decision) bool {
+	return d.Record == other.Record && d.Path == other.Path && d.Stale == other.Stale && d.Equals == other.Equals &&
+		slices.Equal(d.Replicas, other.Replicas)
 }
 
 // live returns how many of the agreed replicas come first that can be had now,

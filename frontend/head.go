@@ -73,7 +73,7 @@ func (x *exchange) head(d *federator.Decision) error {
 
 // describe sets the headers that the answer to HEAD has in common with the
 // bytes themselves.
-func (x *exchange) describe(d *federator.Decision, a *answer) {
+func (x *exchange) describe(d *federator.Decision, a answer) {
 	h := x.Header()
 	validators(&d.Facts).Set(h)
 	h["Accept-Ranges"] = []string{"bytes"}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync/atomic"
 
 	"canopy/federator"
@@ -142,7 +143,8 @@ func (x *exchange) deliver(d *federator.Decision) error {
 // answer holds the values of headers for one decision, with one of the equal
 // replicas dealt, as one name of the front end shows it.
 type answer struct {
-	location, links, cache, digest, repr []string
+	*answers
+	location, links []string
 }
 
 // memo keeps the answers of a decision. There are usually one or two names;
@@ -153,16 +155,25 @@ type memo struct {
 	next  atomic.Uint32
 }
 
+// answers are those of one decision under one name of the front end. What is
+// dealt first changes the numbers of the others by one at most, so three lines
+// of each replica make all answers. With many replicas whole answers would
+// take so much memory that fetching it takes longer than putting one together.
 type answers struct {
 	secure bool
 	host   string
-	dealt  []atomic.Pointer[answer]
+
+	about               string // the line that leads to the metalink
+	cache, digest, repr []string
+	locations           []string // of the replicas, by place
+	first               []string // the lines of those that may be dealt
+	stays, falls        []string // the lines of the others, where one was dealt that comes before or after
 }
 
 func (s *answers) of(o *Origin) bool { return s != nil && s.secure == o.Secure && s.host == o.Host }
 
 // answerOf returns the answer for the decision with replica i dealt.
-func (h *Handler) answerOf(d *federator.Decision, i int, o *Origin) *answer {
+func (h *Handler) answerOf(d *federator.Decision, i int, o *Origin) answer {
 	m, _ := d.Memo.Load().(*memo)
 	if m == nil {
 		d.Memo.CompareAndSwap(nil, new(memo))
@@ -176,47 +187,71 @@ func (h *Handler) answerOf(d *federator.Decision, i int, o *Origin) *answer {
 		}
 	}
 	if set == nil {
-		set = &answers{secure: o.Secure, host: o.Host, dealt: make([]atomic.Pointer[answer], d.Equals)}
+		set = h.answers(d, o)
 		m.names[m.next.Add(1)%uint32(len(m.names))].Store(set)
 	}
-	a := set.dealt[i].Load()
-	if a == nil {
-		a = h.render(d, i, o)
-		set.dealt[i].Store(a)
+	return set.dealt(i)
+}
+
+// dealt returns the answer with replica i dealt. The metalink's link comes
+// first, on a line of its own: davix takes the first address of a line that
+// speaks of a metalink, and of lines that were joined the very first.
+func (s *answers) dealt(i int) answer {
+	links := append(make([]string, 0, len(s.locations)+1), s.about, s.first[i])
+	links = append(append(links, s.falls[:i]...), s.stays[i+1:]...)
+	if slices.Contains(links, "") {
+		links = slices.DeleteFunc(links, func(l string) bool { return l == "" })
 	}
-	return a
+	return answer{s, s.locations[i : i+1 : i+1], links}
 }
 
 // shortly is how long a redirect may be kept: long enough for a client that
 // asks for range after range, too short to keep it at a replica that fails.
 var shortly = []string{"private, max-age=5"}
 
-// render makes the answer. The metalink's link comes first, on a line of its
-// own: davix takes the first address of a line that speaks of a metalink, and
-// of lines that were joined the very first.
-func (h *Handler) render(d *federator.Decision, i int, o *Origin) *answer {
-	a := &answer{cache: shortly, location: []string{urlOf(&d.Replicas[i])}}
-	if d.Stale {
-		a.cache = uncached
+// answers renders what the answers for a decision are made of.
+func (h *Handler) answers(d *federator.Decision, o *Origin) *answers {
+	s := &answers{
+		secure: o.Secure, host: o.Host, cache: shortly,
+		about: link.Link{
+			URL: o.base() + h.href(d.Path, false) + "?metalink", Rel: link.DescribedBy, Type: metalink.MediaType4,
+		}.String(),
+		locations: make([]string, len(d.Replicas)),
+		first:     lines(d, 0, d.Equals, func(int) int { return 1 }),
+		falls:     lines(d, 0, d.Equals-1, func(at int) int { return at + 2 }),
+		stays:     lines(d, 1, len(d.Replicas), func(at int) int { return at + 1 }),
 	}
-	a.links = append(make([]string, 0, len(d.Replicas)+1), link.Link{
-		URL: o.base() + h.href(d.Path, false) + "?metalink", Rel: link.DescribedBy, Type: metalink.MediaType4,
-	}.String())
-	for n, at := range order(d, i) {
-		p := &d.Replicas[at]
-		if p.URL == "" {
-			continue
-		}
-		a.links = append(a.links, link.Link{
-			URL: p.URL, Rel: link.Duplicate, Priority: n + 1, Geo: p.Country, Depth: depth(d.Path, p.URL),
-		}.String())
+	for i := range d.Replicas {
+		s.locations[i] = urlOf(&d.Replicas[i])
+	}
+	if d.Stale {
+		s.cache = uncached
 	}
 	if known := d.Digests(); len(known) > 0 {
 		if v := digest.FormatDigest(known...); v != "" {
-			a.digest, a.repr = []string{v}, []string{digest.FormatRepr(known...)}
+			s.digest, s.repr = []string{v}, []string{digest.FormatRepr(known...)}
 		}
 	}
-	return a
+	return s
+}
+
+// lines renders the Link lines of the replicas in some of the places, side by
+// side in memory, "" for one without an address.
+func lines(d *federator.Decision, from, to int, priority func(at int) int) []string {
+	var text []byte
+	all := make([]string, max(to, 0))
+	ends := make([]int, len(all))
+	for at := from; at < to; at++ {
+		if p := &d.Replicas[at]; p.URL != "" {
+			text = link.Link{URL: p.URL, Rel: link.Duplicate, Priority: priority(at), Geo: p.Country, Depth: depth(d.Path, p.URL)}.Append(text)
+		}
+		ends[at] = len(text)
+	}
+	whole, begin := string(text), 0
+	for at := from; at < to; at++ {
+		all[at], begin = whole[begin:ends[at]], ends[at]
+	}
+	return all
 }
 
 // order yields the replicas' places in the order of choice: the one dealt,
