@@ -86,6 +86,8 @@ func keyOf(r *record.Record, c *choice.Client) decisionKey {
 
 // Locate returns the live replicas of a file in order for the client, waiting
 // as long as need says. The error is an *Absent, an *Unknown, or that of ctx.
+// A file that is known, but of which no replica is live, comes with the
+// *Unknown as a decision without replicas.
 func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choice.Client) (*Decision, error) {
 	now := time.Now().UnixNano()
 	if item, state := f.entries.Get(path, now); state == cache.Fresh && !c.Hinted() {
@@ -94,8 +96,16 @@ func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choic
 			return d, nil
 		}
 	}
+	d, err := f.locate(ctx, path, need, c)
+	if f.promising(ctx, err) {
+		return f.locate(ctx, path, need, c)
+	}
+	return d, err
+}
+
+func (f *Federator) locate(ctx context.Context, path string, need Need, c *choice.Client) (*Decision, error) {
 	epoch := f.epoch.Load()
-	found, err := f.Lookup(ctx, path, need, c)
+	found, err := f.lookup(ctx, path, need, c)
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +114,10 @@ func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choic
 		return d, nil
 	}
 	g := f.gen.Load()
-	now = time.Now().UnixNano()
+	now := time.Now().UnixNano()
 	f.place(d, g, c, now)
 	if len(d.Replicas) == 0 {
-		return nil, f.dead(g, d)
+		return d, f.dead(g, d)
 	}
 	if !found.Stale && !c.Hinted() && f.settled(g, path, found.Record, now) {
 		key := keyOf(found.Record, c)
@@ -255,18 +265,4 @@ func (f *Federator) deck(equals []Placed) *choice.Deck {
 		return other
 	}
 	return d
-}
-
-// dead is the error for a file that exists and of which no replica is live.
-func (f *Federator) dead(g *generation, d *Decision) error {
-	var names []string
-	for i := range d.Record.Replicas {
-		if m := g.byID[d.Record.Replicas[i].Endpoint]; m != nil {
-			names = append(names, m.Name)
-		}
-	}
-	if names == nil {
-		names = d.Missing
-	}
-	return &Unknown{Path: d.Path, Missing: names, RetryAfter: retryAfter}
 }

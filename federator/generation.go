@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"canopy/federator/choice"
@@ -139,10 +141,29 @@ func (f *Federator) forget(g *generation) {
 func (f *Federator) healthOf(id record.ID) *health.State {
 	s := f.health[id]
 	if s == nil {
-		s = health.New(time.Now().UnixNano(), f.changed)
+		var down atomic.Bool
+		s = health.New(time.Now().UnixNano(), func() {
+			f.changed()
+			if is := s.Condition() == health.Down; down.Swap(is) != is {
+				f.tell(id, is, s.Reason())
+			}
+		})
 		f.health[id] = s
 	}
 	return s
+}
+
+// tell says that an endpoint has gone down or come back: to the operator, and
+// to the other front ends.
+func (f *Federator) tell(id record.ID, down bool, why string) {
+	if m := f.gen.Load().byID[id]; m != nil && down {
+		f.log.Warn("an endpoint is down", "endpoint", m.Name, "reason", why)
+	} else if m != nil {
+		f.log.Info("an endpoint is back", "endpoint", m.Name)
+	}
+	if f.shared != nil {
+		f.shared.Invalidate(healthKey + strconv.FormatUint(uint64(id), 16))
+	}
 }
 
 // candidates returns the members that could hold path.

@@ -69,6 +69,14 @@ const retryAfter = 5 * time.Second
 // Lookup finds out what path is. path is absolute and clean. The error is an
 // *Absent, an *Unknown, or that of ctx.
 func (f *Federator) Lookup(ctx context.Context, path string, need Need, c *choice.Client) (Found, error) {
+	found, err := f.lookup(ctx, path, need, c)
+	if f.promising(ctx, err) {
+		return f.lookup(ctx, path, need, c)
+	}
+	return found, err
+}
+
+func (f *Federator) lookup(ctx context.Context, path string, need Need, c *choice.Client) (Found, error) {
 	g := f.gen.Load()
 	now := time.Now().UnixNano()
 	k := f.known(g, path, now)

@@ -3,6 +3,7 @@ package federator
 import (
 	"path"
 	"slices"
+	"strconv"
 	"time"
 
 	"canopy/cache"
@@ -238,6 +239,11 @@ func (f *Federator) Forget(keys []string) {
 		case listingKey:
 			f.listers.leave(p, (*lister).void)
 			f.listings.Delete(p)
+		case healthKey:
+			id, _ := strconv.ParseUint(p, 16, 64)
+			if m := f.gen.Load().byID[record.ID(id)]; m != nil {
+				m.state.Doubt()
+			}
 		}
 	}
 }

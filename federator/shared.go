@@ -9,15 +9,19 @@ import (
 	"canopy/federator/record"
 )
 
-// Keys of the shared cache: a letter for what it is, and the path.
+// Keys of the shared cache: a letter for what it is, and the path. Under
+// healthKey nothing is kept: front ends tell each other by it that the
+// condition of an endpoint has changed, whose identity takes the place of the
+// path, and each finds out for itself what that means from where it is.
 const (
 	entryKey   = "e:"
 	listingKey = "l:"
+	healthKey  = "h:"
 )
 
 // cut takes a key of the shared cache apart.
 func cut(key string) (kind, path string, ok bool) {
-	for _, kind := range []string{entryKey, listingKey} {
+	for _, kind := range []string{entryKey, listingKey, healthKey} {
 		if p, ok := strings.CutPrefix(key, kind); ok {
 			return kind, p, true
 		}

@@ -16,6 +16,8 @@ type memory struct {
 	m  map[string][]byte
 	// away: it answers nothing.
 	away bool
+	// tell is called with what is no longer right; nil is nobody.
+	tell func(keys []string)
 }
 
 func (s *memory) Get(_ context.Context, keys ...string) [][]byte {
@@ -44,6 +46,9 @@ func (s *memory) Invalidate(keys ...string) {
 	defer s.mu.Unlock()
 	for _, k := range keys {
 		delete(s.m, k)
+	}
+	if s.tell != nil {
+		go s.tell(keys)
 	}
 }
 

@@ -85,15 +85,20 @@ func (fl *flight) patience(need Need, c *choice.Client, now int64) int64 {
 	grace := func(from int64) int64 { return min(left, from+int64(fl.g.Grace)-now) }
 	prompt := false // whether anybody is outstanding who is not overdue
 	hope := false   // whether anybody is who did not hang just before
+	held := false   // whether anybody has it who has not died since
 	for i := range fl.asked {
-		if a := &fl.asked[i]; a.reply == pending {
-			c := a.state.Condition()
+		a := &fl.asked[i]
+		c := a.state.Condition()
+		switch a.reply {
+		case pending:
 			prompt = prompt || c == health.Up
 			hope = hope || c == health.Up || c == health.Slow && !a.state.Hung()
+		case holds:
+			held = held || c != health.Down
 		}
 	}
 	switch {
-	case fl.holding == 0:
+	case !held:
 		// Nobody else has it. An endpoint whose answer is merely overdue may
 		// be the one: a packet lost or a disk spun down is no reason to turn
 		// the client away.

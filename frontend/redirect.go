@@ -36,7 +36,7 @@ func (x *exchange) get() error {
 	}
 	d, err := x.h.options.Federator.Locate(x.Request.Context(), x.path, need, &x.client)
 	switch {
-	case err != nil:
+	case err != nil && (d == nil || form != explain):
 		return err
 	case d.Kind() == plugins.Directory && form != explain && form != replicas:
 		return x.addSlash()
@@ -117,6 +117,15 @@ func (x *exchange) deliver(d *federator.Decision) error {
 	i := d.Deal()
 	if x.mustCarry(d.Replicas[i].URL) {
 		err := x.carry(d, i)
+		if err != nil && x.Status == 0 && plugins.KindOf(err).Silent() {
+			// All that were live a moment ago have failed; what was found out
+			// by that may bring up others.
+			if d, err = x.h.options.Federator.Locate(x.Request.Context(), x.path, federator.Best, &x.client); err != nil {
+				return err
+			}
+			i = d.Deal()
+			err = x.carry(d, i)
+		}
 		var nobody *federator.Unknown
 		if d.Replicas[i].URL == "" || !errors.As(err, &nobody) {
 			return err
@@ -258,7 +267,7 @@ func lines(d *federator.Decision, from, to int, priority func(at int) int) []str
 // then the others.
 func order(d *federator.Decision, dealt int) func(yield func(n, at int) bool) {
 	return func(yield func(n, at int) bool) {
-		if !yield(0, dealt) {
+		if len(d.Replicas) == 0 || !yield(0, dealt) {
 			return
 		}
 		n := 1

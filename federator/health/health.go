@@ -13,6 +13,9 @@
 //   - A file that cannot be opened in time, and a file or a listing that breaks
 //     off, may be a matter of that path (a bad disk, a tape), so it only asks
 //     for a probe.
+//   - Before a client is turned away because an endpoint is down, and when
+//     another front end has found that its condition changed, it is probed
+//     without waiting for the time of the next probe (State.Recheck, Doubt).
 //
 // A State outlives the configuration that made it: it is kept by the
 // endpoint's identity, so that a reload does not forget who is failing.
@@ -55,10 +58,12 @@ type State struct {
 
 	// changed is told after every change of condition, outside the lock.
 	changed func()
-	// wanted asks whoever probes to do so now; it never blocks.
-	wanted chan struct{}
+	// wanted asks whoever probes to do so soon, urgent to do so now; they
+	// never block.
+	wanted, urgent chan struct{}
 
 	mu     sync.Mutex
+	awaits chan struct{} // closed at the end of the next probe to begin; nil if nobody awaits it
 	hangs  int
 	faults int
 	last   string // why the condition is what it is, for people
@@ -69,7 +74,7 @@ type State struct {
 // else is known. changed is called after every change of condition and may be
 // called concurrently; now is in Unix nanoseconds.
 func New(now int64, changed func()) *State {
-	s := &State{changed: changed, wanted: make(chan struct{}, 1)}
+	s := &State{changed: changed, wanted: make(chan struct{}, 1), urgent: make(chan struct{}, 1)}
 	s.since.Store(now)
 	return s
 }
@@ -110,6 +115,40 @@ func (s *State) wantProbe() {
 	select {
 	case s.wanted <- struct{}{}:
 	default:
+	}
+}
+
+// Doubt asks for a probe soon: somebody else has found the endpoint to be
+// otherwise.
+func (s *State) Doubt() { s.wantProbe() }
+
+// Recheck asks for a probe at once, and returns a channel that is closed when
+// one that began after the call has ended. There is always such a one while
+// the endpoint is watched.
+func (s *State) Recheck() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.awaits == nil {
+		s.awaits = make(chan struct{})
+	}
+	select {
+	case s.urgent <- struct{}{}:
+	default:
+	}
+	return s.awaits
+}
+
+// probing tells that a probe begins, and returns what is to be called at its
+// end.
+func (s *State) probing() (ended func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.awaits
+	s.awaits = nil
+	return func() {
+		if c != nil {
+			close(c)
+		}
 	}
 }
 

@@ -137,6 +137,45 @@ func TestProberWithoutATime(t *testing.T) {
 	})
 }
 
+// TestRecheck: whoever waits learns of a probe that began after the question,
+// soon, and probes are not made one upon another for it.
+func TestRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := health.New(0, func() {})
+		var probes atomic.Int32
+		var refused atomic.Bool
+		refused.Store(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		p := health.Prober{State: s, Every: time.Minute, Ask: func(context.Context) error {
+			probes.Add(1)
+			was := refused.Load()
+			time.Sleep(10 * time.Millisecond)
+			if was {
+				return &plugins.Error{Kind: plugins.Unavailable}
+			}
+			return nil
+		}}
+		go p.Run(ctx)
+		time.Sleep(2 * time.Millisecond)
+		one, two := s.Recheck(), s.Recheck()
+		refused.Store(false) // too late for the probe under way
+		began := time.Now()
+		<-one
+		<-two
+		if took := time.Since(began); took > 40*time.Millisecond || s.Condition() != health.Up || probes.Load() != 2 {
+			t.Errorf("after %v and %d probes it is %v", took, probes.Load(), s.Condition())
+		}
+		for range 10 {
+			<-s.Recheck()
+		}
+		if took := time.Since(began); took < 300*time.Millisecond || took > 340*time.Millisecond {
+			t.Errorf("ten more took %v", took)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
 func TestChangesAreTold(t *testing.T) {
 	told := 0
 	s := health.New(0, func() { told++ })

@@ -30,6 +30,9 @@ const (
 // trouble is not hammered.
 const soonest = 250 * time.Millisecond
 
+// haste is the shortest time between two probes where a client waits for one.
+const haste = 20 * time.Millisecond
+
 // Run probes at once and then again and again. It returns when ctx ends.
 func (p *Prober) Run(ctx context.Context) {
 	every, timeout := p.Every, p.Timeout
@@ -51,17 +54,22 @@ func (p *Prober) Run(ctx context.Context) {
 		}
 		timer := time.NewTimer(wait)
 		least := time.NewTimer(min(soonest, every))
-		wanted := p.State.ProbeWanted()
-		var early <-chan struct{}
+		hasty := time.NewTimer(min(haste, every))
+		var early, urgent <-chan struct{}
 	waiting:
 		for {
 			select {
 			case <-ctx.Done():
 				timer.Stop()
 				least.Stop()
+				hasty.Stop()
 				return
+			case <-hasty.C:
+				urgent = p.State.urgent
 			case <-least.C:
-				early = wanted
+				early = p.State.wanted
+			case <-urgent:
+				break waiting
 			case <-early:
 				break waiting
 			case <-timer.C:
@@ -70,12 +78,14 @@ func (p *Prober) Run(ctx context.Context) {
 		}
 		timer.Stop()
 		least.Stop()
+		hasty.Stop()
 	}
 }
 
 func (p *Prober) once(ctx context.Context, timeout time.Duration) {
 	probe, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	defer p.State.probing()()
 	began := time.Now()
 	err := p.Ask(probe)
 	now := time.Now()

@@ -7,5 +7,6 @@
 // sent to a replica that has just died takes the next one that the redirect
 // names, and asks again, once, if all of them have.
 //
-// It takes longer than a test should: `make soak` runs it (build tag soak).
+// A short form is an ordinary test; `make soak` (build tag soak) goes on for
+// longer than a test should.
 package soak

@@ -1,5 +1,3 @@
-//go:build soak
-
 package soak
 
 import (
@@ -24,7 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestNothingIsNoticed is TestSoakNothingIsNoticed in half a minute.
+// TestNothingIsNoticed kills each server and Redis once, and reloads fifty
+// times.
 func TestNothingIsNoticed(t *testing.T) {
 	storm{clients: 32, window: 1500 * time.Millisecond, rounds: 1, reloads: 50, pause: 150 * time.Millisecond}.run(t)
 }
