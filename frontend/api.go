@@ -5,63 +5,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"canopy/cache"
 	"canopy/web"
 )
-
-// routes returns the handler of what lies below /-/.
-func (h *Handler) routes() http.Handler {
-	r := chi.NewRouter()
-	r.NotFound(answered(func(*exchange) error {
-		return &problem{status: http.StatusNotFound, sentence: "There is no such page."}
-	}))
-	r.MethodNotAllowed(answered(func(x *exchange) error {
-		takes := []string{http.MethodOptions}
-		for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost} {
-			if r.Match(chi.NewRouteContext(), method, x.Request.URL.Path) {
-				takes = append(takes, method)
-			}
-		}
-		if x.Request.Method == http.MethodOptions {
-			return x.permit(strings.Join(takes, ", "))
-		}
-		return &problem{status: http.StatusMethodNotAllowed, sentence: "This address does not take " + safeMethod(x.Request.Method) + ".", allow: strings.Join(takes, ", ")}
-	}))
-	both := func(pattern string, f func(*exchange) error) {
-		r.Get(pattern, answered(f))
-		r.Head(pattern, answered(f))
-	}
-	both(web.StaticPath+"{name}", (*exchange).asset)
-	both("/-/api/v1/endpoints", (*exchange).endpoints)
-	both("/-/api/v1/cache", (*exchange).cache)
-	r.Post("/-/api/v1/replicas", answered((*exchange).bulk))
-	r.Post("/-/api/v1/drain", answered((*exchange).drain))
-	for name, handler := range h.options.Handlers {
-		r.Handle("/-/"+name, handler)
-		r.Handle("/-/"+name+"/*", handler)
-	}
-	return r
-}
-
-// answered makes an http.HandlerFunc of a method of the exchange, which is the
-// http.ResponseWriter that the router was given.
-func answered(f func(*exchange) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		x := w.(*exchange)
-		x.Request = r // with what the router found
-		err := x.identify()
-		if err == nil {
-			err = f(x)
-		}
-		if err != nil {
-			x.fail(err)
-		}
-	}
-}
 
 // asset sends a static file of the pages.
 func (x *exchange) asset() error {
@@ -94,9 +43,6 @@ type endpoint struct {
 
 // endpoints answers with the state of all endpoints.
 func (x *exchange) endpoints() error {
-	if err := x.allow(List, "/"); err != nil {
-		return err
-	}
 	all := []endpoint{}
 	for _, s := range x.h.options.Federator.Endpoints() {
 		all = append(all, endpoint{
@@ -121,9 +67,6 @@ func storeOf(s cache.Stats) store { return store(s) }
 
 // cache answers with figures of the cache.
 func (x *exchange) cache() error {
-	if err := x.allow(List, "/"); err != nil {
-		return err
-	}
 	f := x.h.options.Federator
 	entries, listings := f.CacheStats()
 	n := f.Counters()

@@ -53,13 +53,19 @@ func (x *exchange) bulk() error {
 	x.expose()
 	x.WriteHeader(http.StatusOK)
 	out := bufio.NewWriterSize(x, flushAt)
-	one := func(path string) []byte { return x.line(path) }
-	for line := range ordered(slices.Values(ask.Paths), atOnce, one) {
-		if _, err := out.Write(line); err != nil || x.Request.Context().Err() != nil {
+	// A write that fails is told by each one after it.
+	idle := func() {
+		if out.Buffered() > 0 && out.Flush() == nil {
+			x.Flush()
+		}
+	}
+	ctx := x.Request.Context()
+	for line := range ordered(ctx, slices.Values(ask.Paths), x.h.lookups, x.line, idle) {
+		if _, err := out.Write(line); err != nil {
 			return errBroken
 		}
 	}
-	if err := out.Flush(); err != nil {
+	if out.Flush() != nil || ctx.Err() != nil {
 		return errBroken
 	}
 	return nil

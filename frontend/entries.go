@@ -24,7 +24,8 @@ const flushAt = 32 << 10
 //
 // "href" is relative to the directory, or absolute for the directory itself,
 // and is the name without loss. size, mtime and diverged are left out where
-// there is nothing to say. As lines, the entries come first; the last line is
+// there is nothing to say, and so are the replicas of a directory that is
+// there by configuration alone. As lines, the entries come first; the last line is
 // the object without them, and says by being there that the listing has
 // reached its end.
 func (x *exchange) listEntries(d *federator.Directory, media string, s sorted) error {
@@ -114,8 +115,10 @@ func appendEntry(b []byte, c *record.Child, holders []string) []byte {
 		b = t.UTC().AppendFormat(b, time.RFC3339)
 		b = append(b, '"')
 	}
-	b = append(b, `,"replicas":`...)
-	b = appendStrings(b, holders)
+	if len(holders) > 0 || !directory {
+		b = append(b, `,"replicas":`...)
+		b = appendStrings(b, holders)
+	}
 	if len(c.Diverged()) > 0 {
 		b = append(b, `,"diverged":true`...)
 	}

@@ -1,6 +1,7 @@
 package frontend
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"canopy/federator"
+	"canopy/federator/health"
 	"canopy/frontend/accept"
 	"canopy/plugins"
 	"canopy/plugins/wire/digest"
@@ -68,8 +70,20 @@ func (x *exchange) asker() asker {
 	return a
 }
 
-// explain answers ?explain: a page for a browser, JSON for a program and for
-// whoever says format=json.
+// wantsPage reports whether the client wants a page rather than JSON: a browser
+// does, whoever says so gets what it says, and for the others it is otherwise.
+func (x *exchange) wantsPage(q url.Values, otherwise bool) bool {
+	switch q.Get("format") {
+	case "html":
+		return true
+	case "json":
+		return false
+	}
+	media := accept.Named(x.Request.Header["Accept"], typeHTML, typeJSON)
+	return media == typeHTML || media == "" && otherwise
+}
+
+// explain answers ?explain.
 func (x *exchange) explain(d *federator.Decision, q url.Values) error {
 	var reasons []federator.Reason
 	if d.Kind() == plugins.File {
@@ -80,9 +94,13 @@ func (x *exchange) explain(d *federator.Decision, q url.Values) error {
 	h["Cache-Control"] = uncached
 	x.aged(d.Stale, d.Age)
 	x.incomplete(d.Missing)
-	if d.Kind() == plugins.File && q.Get("format") != "json" && accept.Named(x.Request.Header["Accept"], typeHTML, typeJSON) == typeHTML {
+	if x.wantsPage(q, false) {
 		q.Set("format", "json")
-		return x.explainPage(d, reasons, "?"+q.Encode())
+		asJSON := "?" + q.Encode()
+		if d.Kind() == plugins.Directory {
+			return x.holdersPage(d, asJSON)
+		}
+		return x.explainPage(d, reasons, asJSON)
 	}
 	e := explanation{located: x.describeReplicas(d, 0), Client: x.asker(), Reasons: []reason{}}
 	for _, r := range reasons {
@@ -147,15 +165,54 @@ func (x *exchange) explainPage(d *federator.Decision, reasons []federator.Reason
 		note += ", a place that is not known"
 	}
 	p.Notes = append(p.Notes, note+".")
-	var b strings.Builder
-	if err := x.h.options.Pages.Explain(&b, p); err != nil {
+	return x.sendPage(func(b *bytes.Buffer) error { return x.h.options.Pages.Explain(b, p) })
+}
+
+// holdersPage shows which endpoints a directory is on; asJSON is where that is
+// in JSON.
+func (x *exchange) holdersPage(d *federator.Decision, asJSON string) error {
+	p := web.ExplainPage{
+		Page: x.page(), Directory: true, Facts: x.facts(d), Download: x.h.href(d.Path, true),
+		Columns: []string{"Endpoint", "Site", "State"}, Silent: x.h.silent(d.Missing),
+	}
+	if !strings.HasSuffix(p.Path, "/") {
+		p.Path += "/"
+	}
+	p.Alternates = []web.Link{{Text: "JSON", Href: asJSON, Type: typeJSON}}
+	all := x.h.options.Federator.Endpoints()
+	for _, name := range x.h.options.Federator.Holders(nil, &d.Facts) {
+		for _, e := range all {
+			if e.Name == name {
+				p.Replicas = append(p.Replicas, web.Replica{Cells: []string{e.Name, e.Site, state(&e)}, Offered: e.Condition != health.Down})
+			}
+		}
+	}
+	return x.sendPage(func(b *bytes.Buffer) error { return x.h.options.Pages.Explain(b, p) })
+}
+
+// state says in a few words how an endpoint is doing.
+func state(e *federator.Status) string {
+	s := e.Condition.String()
+	if e.Draining {
+		s += ", draining"
+	}
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	return s
+}
+
+// sendPage sends the page that render writes.
+func (x *exchange) sendPage(render func(*bytes.Buffer) error) error {
+	var b bytes.Buffer
+	if err := render(&b); err != nil {
 		return err
 	}
 	h := x.Header()
 	for name, value := range web.Headers() {
 		h[http.CanonicalHeaderKey(name)] = []string{value}
 	}
-	return x.send(h["Content-Type"][0], []byte(b.String()))
+	return x.send(h["Content-Type"][0], b.Bytes())
 }
 
 // standing says how a replica stands to the others.

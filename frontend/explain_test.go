@@ -53,6 +53,26 @@ func TestExplain(t *testing.T) {
 	contains(t, w.ask("GET", "/f?explain", "Accept: text/html,application/json;q=2").body, "<!DOCTYPE html>")
 }
 
+// A browser gets a page of whatever it is, a program JSON.
+func TestExplainToBrowsers(t *testing.T) {
+	w := two(t, Options{})
+	const browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, target := range []string{"/d/?explain", "/d?explain", "/d/?replicas", "/d?replicas", "/?explain"} {
+		r := w.ask("GET", target, browser).status(t, 200).has(t, "Content-Type: text/html; charset=utf-8", "Vary: Accept", "Cache-Control: no-store")
+		contains(t, r.body, "<!DOCTYPE html>", "format=json", "Open the directory", "GENEVA", "OSLO", "up")
+	}
+	contains(t, w.ask("GET", "/d?explain", browser).body, `aria-current="page"><bdi>d</bdi>`, `href="/d/">Open`)
+	contains(t, w.ask("GET", "/d/f?replicas", browser).has(t, "Content-Type: text/html; charset=utf-8").body, "Download", `href="?format=json&amp;replicas="`)
+	contains(t, w.ask("GET", "/d/?explain&format=html").has(t, "Content-Type: text/html; charset=utf-8").body, "<!DOCTYPE html>")
+	for _, target := range []string{"/d/?explain", "/d?replicas", "/d/f?explain", "/d/f?replicas"} {
+		w.ask("GET", target, "Accept: application/json").status(t, 200).has(t, "Content-Type: application/json", "Vary: Accept")
+		w.ask("GET", target+"&format=json", browser).status(t, 200).has(t, "Content-Type: application/json")
+		w.ask("GET", target).status(t, 200).has(t, "Content-Type: application/json")
+	}
+	w.ask("GET", "/none/?explain", browser).status(t, 404).has(t, "Content-Type: text/html; charset=utf-8")
+	w.ask("HEAD", "/d/?explain", browser).status(t, 200).has(t, "Content-Type: text/html; charset=utf-8")
+}
+
 func TestMetalink(t *testing.T) {
 	w := two(t, Options{})
 	golden(t, "file.meta4", w.ask("GET", "/d/f?metalink").status(t, 200).has(t, "Content-Type: application/metalink4+xml").body)

@@ -45,8 +45,9 @@ type Handler struct {
 	log     *slog.Logger
 	prefix  string // of the namespace in URLs; "" is none
 	agents  *agents.Table
-	api     http.Handler // of what is not the namespace
-	look    uint64       // changes with the appearance of pages
+	api     http.Handler  // of what is not the namespace
+	look    uint64        // changes with the appearance of pages
+	lookups chan struct{} // holds a token for each path of many that is looked up
 
 	seed  uint64
 	count atomic.Uint64 // of the requests that were given an id
@@ -61,7 +62,10 @@ func New(o Options) (*Handler, error) {
 	if o.Origin == nil {
 		o.Origin = connection
 	}
-	h := &Handler{options: o, log: o.Log, seed: o.Seed}
+	if o.Lookups <= 0 {
+		o.Lookups = DefaultLookups
+	}
+	h := &Handler{options: o, log: o.Log, seed: o.Seed, lookups: make(chan struct{}, o.Lookups)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}

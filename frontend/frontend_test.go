@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"canopy/federator"
+	"canopy/plugins/faults"
 	"canopy/plugins/plugintest/mem"
 )
 
@@ -27,19 +28,6 @@ func TestOptions(t *testing.T) {
 	}
 	w.ask("OPTIONS", "/d/f", "Origin: https://a.example", "Access-Control-Request-Method: PROPFIND").status(t, 200).
 		has(t, "Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: OPTIONS, GET, HEAD, PROPFIND", "Access-Control-Allow-Credentials:")
-}
-
-// A script of another origin must ask before it may post JSON.
-func TestOptionsOfPages(t *testing.T) {
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	w := two(t, Options{Handlers: map[string]http.Handler{"healthz": page}})
-	w.ask("OPTIONS", "/-/api/v1/endpoints").status(t, 200).has(t, "Allow: OPTIONS, GET, HEAD", "Dav:", "Access-Control-Allow-Methods:")
-	w.ask("OPTIONS", "/-/api/v1/replicas", "Origin: https://a.example", "Access-Control-Request-Method: POST").status(t, 200).
-		has(t, "Allow: OPTIONS, POST", "Access-Control-Allow-Methods: OPTIONS, POST", "Access-Control-Allow-Origin: *", "Access-Control-Allow-Credentials:")
-	w.ask("OPTIONS", "/-/none").status(t, 404)
-	w.ask("PUT", "/-/api/v1/endpoints").status(t, 405).has(t, "Allow: OPTIONS, GET, HEAD")
-	// A handler of others answers for itself.
-	w.ask("OPTIONS", "/-/healthz").status(t, 418)
 }
 
 func TestRefusedMethods(t *testing.T) {
@@ -198,25 +186,15 @@ func TestDrain(t *testing.T) {
 	two(t, Options{}).ask("POST", "/-/api/v1/drain", "Content-Type: application/json", order).status(t, 403)
 }
 
-func TestReserved(t *testing.T) {
-	teapot := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	w := build(t, Options{Handlers: map[string]http.Handler{"healthz": teapot, "dashboard": teapot}}, newSite(t, "geneva", map[string]string{"/f": "1"}))
-	w.ask("GET", "/-/healthz").status(t, 418)
-	w.ask("GET", "/-/dashboard/events").status(t, 418)
-	w.ask("GET", "/-/none").status(t, 404)
-	w.ask("GET", "/-").status(t, 404)
-	w.ask("GET", "/x/../-/healthz").status(t, 404)
-	contains(t, w.ask("GET", "/").body, `href="/-/dashboard"`)
-	contains(t, w.ask("GET", "/-/api/v1/cache").status(t, 200).body, `"entries":{`)
-}
-
 // What happens is told once, whatever becomes of it.
 func TestObserve(t *testing.T) {
 	var seen []Exchange
 	boom := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") })
 	late := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("x")); panic("late") })
 	o := Options{Observe: func(x *Exchange) { seen = append(seen, *x) }, Log: slog.New(slog.DiscardHandler), Handlers: map[string]http.Handler{"boom": boom, "late": late}}
-	w := build(t, o, newSite(t, "geneva", map[string]string{"/f": "1"}), newSite(t, "oslo", map[string]string{"/p": digits}).carried())
+	a := newSite(t, "geneva", map[string]string{"/f": "1"})
+	a.Inject(faults.Rule{Op: "stat", Path: faults.Exactly("/fresh"), Hang: true})
+	w := build(t, o, a, newSite(t, "oslo", map[string]string{"/p": digits}).carried())
 	w.ask("GET", "/f")
 	w.ask("GET", "/p")
 	w.ask("GET", "/none")

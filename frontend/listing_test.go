@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"canopy/nametrans"
 	"canopy/plugins"
 	"canopy/plugins/faults"
 	"canopy/plugins/plugintest/mem"
@@ -50,6 +51,32 @@ func TestListingJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.body), &v); err != nil {
 		t.Error(err)
 	}
+}
+
+// A directory that exists by configuration has no replicas to tell of, but for
+// those of an endpoint that has it too.
+func TestListingMounts(t *testing.T) {
+	a := newSite(t, "geneva", map[string]string{"/f": "1"})
+	names, err := nametrans.Compile("/lab/data", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.config.Mount, a.config.Names = "/lab/data", names
+	b := newSite(t, "oslo", map[string]string{"/lab/own/f": "1"})
+	only := func(sites ...*site) *world { return build(t, Options{}, sites...) }
+	for target, want := range map[string]string{
+		"/":     `{"name":"lab","href":"lab/","kind":"directory"}`,
+		"/lab/": `{"name":"data","href":"data/","kind":"directory"}`,
+	} {
+		w := only(a)
+		contains(t, w.ask("GET", target+"?format=json").status(t, 200).body, want+"\n]")
+		contains(t, w.ask("GET", target+"?format=ndjson").status(t, 200).body, want+"\n{")
+		contains(t, w.ask("GET", target, "Accept: text/html").status(t, 200).body, "<td></td></tr>")
+	}
+	w := only(a, b)
+	contains(t, w.ask("GET", "/?format=json").body, `{"name":"lab","href":"lab/","kind":"directory","replicas":["oslo"]}`)
+	contains(t, w.ask("GET", "/lab/?format=json").body, `{"name":"data","href":"data/","kind":"directory"}`, `{"name":"own","href":"own/","kind":"directory","replicas":["oslo"]}`)
+	contains(t, only(a).ask("GET", "/lab/?explain", "Accept: text/html").status(t, 200).body, "the configuration says so")
 }
 
 func TestListingConditional(t *testing.T) {

@@ -2,6 +2,7 @@ package frontend
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"path"
 	"slices"
@@ -80,7 +81,9 @@ func (x *exchange) metalinks(d *federator.Directory, v metalink.Version) error {
 	if dir != "/" {
 		dir += "/"
 	}
-	for found := range ordered(files, atOnce, func(name string) place { return x.locate(dir+name, federator.Best) }) {
+	ctx := x.Request.Context()
+	find := func(name string) place { return x.locate(dir+name, federator.Best) }
+	for found := range ordered(ctx, files, x.h.lookups, find, func() {}) {
 		if found.err != nil {
 			// It was listed a moment ago, and has no live replica now, or is
 			// not for this client.
@@ -95,8 +98,8 @@ func (x *exchange) metalinks(d *federator.Directory, v metalink.Version) error {
 			return x.broken(err)
 		}
 	}
-	if failed != nil {
-		return x.broken(failed)
+	if err := cmp.Or(failed, ctx.Err()); err != nil {
+		return x.broken(err)
 	}
 	if err := w.Close(); err != nil {
 		return errBroken

@@ -33,6 +33,12 @@ type Options struct {
 	// package agents knows: "cadaver/*", or "rclone/* PUT" for one method.
 	Proxy []string
 
+	// Lookups is how many paths are looked up at once, over all requests for
+	// many (in bulk, and the metalink of a directory). More than the endpoints
+	// answer at once would wait in line there, before everybody else, and be
+	// refused where the line is full. 0 is DefaultLookups.
+	Lookups int
+
 	// Origin tells where a request comes from; nil believes the connection
 	// and nothing that the request says.
 	Origin func(*http.Request) Origin
@@ -46,11 +52,17 @@ type Options struct {
 
 	// Handlers serve what lies below /-/ besides the front end's own, by the
 	// first component of the path there: "healthz", "readyz", "metrics",
-	// "dashboard". They get the request as it came.
+	// "dashboard". They get the request as it came. The first three get GET
+	// and HEAD of their own path, the first two from anybody; others get all
+	// methods and what lies below, from those who may read that path.
 	Handlers map[string]http.Handler
 	// Seed makes the ids of requests differ from those of other processes.
 	Seed uint64
 }
+
+// DefaultLookups is the number of questions that an endpoint is asked at once
+// unless its limits say otherwise.
+const DefaultLookups = 64
 
 // Origin is where a request comes from, proxies that are trusted being seen
 // through.

@@ -85,8 +85,12 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// replicas answers ?replicas.
+// replicas answers ?replicas: for people, with the page of ?explain.
 func (x *exchange) replicas(d *federator.Decision) error {
+	x.Header()["Vary"] = []string{"Accept"}
+	if q := x.Request.URL.Query(); x.wantsPage(q, false) {
+		return x.explain(d, q)
+	}
 	first := 0
 	if len(d.Replicas) > 0 {
 		first = d.Deal()

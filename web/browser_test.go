@@ -49,7 +49,9 @@ func site(t *testing.T) string {
 		"/missing": func(w http.ResponseWriter) error {
 			return p.Error(w, ErrorPage{Page: samplePage("/atlas/run-2026/AOD.0009.root"), Status: 404, Incomplete: true, Details: []string{"tokyo: timed out", "osaka: refused the connection"}, RetryAfter: 30 * time.Second})
 		},
-		"/explain": func(w http.ResponseWriter) error { return p.Explain(w, sampleExplain()) },
+		"/explain":   func(w http.ResponseWriter) error { return p.Explain(w, sampleExplain()) },
+		"/directory": func(w http.ResponseWriter) error { return p.Explain(w, sampleDirectory()) },
+		"/index":     func(w http.ResponseWriter) error { return p.Index(w, sampleIndex()) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name, ok := strings.CutPrefix(r.URL.Path, StaticPath); ok {
@@ -206,7 +208,7 @@ var screens = []struct {
 // nothing may stick out at the side.
 func TestScreens(t *testing.T) {
 	base, b := site(t), browser(t)
-	for _, path := range []string{"/atlas/", "/incomplete/", "/hostile/", "/share/", "/empty/", "/missing", "/explain"} {
+	for _, path := range []string{"/atlas/", "/incomplete/", "/hostile/", "/share/", "/empty/", "/missing", "/explain", "/directory", "/index"} {
 		for _, s := range screens {
 			b.do(chromedp.EmulateViewport(s.width, s.height), scheme(s.scheme), chromedp.Navigate(base+path))
 			if wide := eval[int64](b, `document.documentElement.scrollWidth`); wide > s.width {

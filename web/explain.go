@@ -2,12 +2,17 @@ package web
 
 import "io"
 
-// ExplainPage is why the replicas of one file stand in the order they do.
+// ExplainPage is why the replicas of one file stand in the order they do, or
+// which endpoints a directory is on.
 type ExplainPage struct {
 	Page
+	// Directory is set for a directory. Its Replicas are the endpoints, of
+	// which none goes before another.
+	Directory bool
 	// Facts are what is known of the file: size, time, checksums.
 	Facts []Fact
-	// Download is where the file itself is; "" when it cannot be had.
+	// Download is where the file itself, or the directory's listing, is; ""
+	// when it cannot be had.
 	Download string
 	// Columns are the heads of the table, the first one naming the replica,
 	// the others what it was judged by.
@@ -34,7 +39,8 @@ type Replica struct {
 	Offered bool
 }
 
-// placed is a replica with its place among those offered, 0 for the others.
+// placed is a replica with its place among those offered, 0 for the others and
+// where there is no order.
 type placed struct {
 	Replica
 	Place int
@@ -46,7 +52,7 @@ func (e ExplainPage) numbered() []placed {
 	place := 0
 	for i, r := range e.Replicas {
 		lines[i].Replica = r
-		if r.Offered {
+		if r.Offered && !e.Directory {
 			place++
 			lines[i].Place = place
 		}
@@ -56,6 +62,12 @@ func (e ExplainPage) numbered() []placed {
 
 // caption says what the table shows.
 func (e ExplainPage) caption() string {
+	if e.Directory {
+		if len(e.Replicas) > 0 {
+			return "The endpoints that it is on"
+		}
+		return "It is there because the configuration says so; no endpoint that answered has it"
+	}
 	for _, r := range e.Replicas {
 		if r.Offered {
 			return "Where it is, in the order in which you would be sent there"
@@ -67,7 +79,8 @@ func (e ExplainPage) caption() string {
 	return "No copy is known"
 }
 
-// Explain writes the page about a file's replicas. The error is that of w, or
+// Explain writes the page about the replicas of a file, or the endpoints of a
+// directory. The error is that of w, or
 // of the template.
 func (p *Pages) Explain(w io.Writer, e ExplainPage) error {
 	return p.render(w, "explain", e)

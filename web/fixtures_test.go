@@ -99,6 +99,29 @@ func sampleExplain() ExplainPage {
 	}
 }
 
+func sampleDirectory() ExplainPage {
+	return ExplainPage{
+		Page: samplePage("/atlas/<i>/"), Directory: true,
+		Facts:    []Fact{{"Modified", "2026-03-12 12:00:05 UTC"}},
+		Download: "/atlas/%3Ci%3E/",
+		Columns:  []string{"Endpoint", "Site", "State"},
+		Replicas: []Replica{
+			{"", []string{"geneva", "GENEVA", "up"}, true},
+			{"", []string{"tape", "<b>", "down: timed out"}, false},
+		},
+		Silent: silent()[:1],
+	}
+}
+
+func sampleIndex() IndexPage {
+	page := samplePage("")
+	page.Alternates = []Link{{"JSON", "?format=json", "application/json"}}
+	return IndexPage{Page: page, Places: []Place{
+		{"/-/healthz", true, "GET, HEAD", "whether the process is alive"},
+		{"/-/api/v1/replicas", false, "POST", "the replicas of many paths"},
+	}}
+}
+
 // many yields n files as a large directory holds them, each with three copies.
 func many(n int) iter.Seq[Row] {
 	sets := [][]string{{"geneva", "karlsruhe", "lyon"}, {"geneva", "chicago", "tokyo"}}

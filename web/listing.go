@@ -33,8 +33,8 @@ type Listing struct {
 	// is by name.
 	Sort       Column
 	Descending bool
-	// Federated shows which endpoints hold each entry, and links files to
-	// their "?explain" page.
+	// Federated shows which endpoints hold each entry, with a link to its
+	// "?explain" page.
 	Federated bool
 }
 

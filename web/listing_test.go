@@ -65,7 +65,7 @@ func checkRow(tb testing.TB, tr *html.Node, r Row) {
 	}
 	want = append(want, "td")
 	if len(r.Copies) > 0 {
-		if !r.Directory && linkable(r.Name) {
+		if linkable(r.Name) {
 			want = append(want, "a")
 		}
 		want = append(want, "b")

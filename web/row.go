@@ -141,8 +141,8 @@ func (rw *rowWriter) count(r *Row) {
 	}
 }
 
-// appendCopies appends the names of the endpoints; those of a file lead to
-// the page that explains its replicas.
+// appendCopies appends the names of the endpoints, which lead to the page that
+// explains them.
 func (rw *rowWriter) appendCopies(b []byte, r *Row, linked bool) []byte {
 	if len(r.Copies) == 0 {
 		return b
@@ -151,11 +151,14 @@ func (rw *rowWriter) appendCopies(b []byte, r *Row, linked bool) []byte {
 		rw.last = append(rw.last[:0], r.Copies...)
 		rw.chips = appendChips(rw.chips[:0], r.Copies)
 	}
-	if r.Directory || !linked {
+	if !linked {
 		return append(b, rw.chips...)
 	}
 	b = append(b, `<a href="`...)
 	b = appendHref(b, r.Name)
+	if r.Directory {
+		b = append(b, '/')
+	}
 	b = append(b, `?explain">`...)
 	b = append(b, rw.chips...)
 	return append(b, "</a>"...)

@@ -135,7 +135,12 @@ func TestGolden(t *testing.T) {
 		"error.html": func(b *bytes.Buffer) error {
 			return p.Error(b, ErrorPage{Page: samplePage("/a/<b>/c"), Status: 503, Details: []string{"tokyo: <timed out>"}, RetryAfter: 90 * time.Second})
 		},
-		"explain.html": func(b *bytes.Buffer) error { return p.Explain(b, sampleExplain()) },
+		"explain.html":   func(b *bytes.Buffer) error { return p.Explain(b, sampleExplain()) },
+		"directory.html": func(b *bytes.Buffer) error { return p.Explain(b, sampleDirectory()) },
+		"mount.html": func(b *bytes.Buffer) error {
+			return p.Explain(b, ExplainPage{Page: samplePage("/atlas/"), Directory: true, Columns: []string{"Endpoint"}})
+		},
+		"index.html": func(b *bytes.Buffer) error { return p.Index(b, sampleIndex()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
