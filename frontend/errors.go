@@ -53,8 +53,14 @@ func statusOf(k plugins.Kind) int {
 	switch k {
 	case plugins.NotFound, plugins.NotDirectory:
 		return http.StatusNotFound
-	case plugins.IsDirectory:
+	case plugins.IsDirectory, plugins.NoParent, plugins.NotEmpty:
 		return http.StatusConflict
+	case plugins.Exists:
+		return http.StatusPreconditionFailed
+	case plugins.Full:
+		return http.StatusInsufficientStorage
+	case plugins.Locked:
+		return http.StatusLocked
 	case plugins.OutOfRange:
 		return http.StatusRequestedRangeNotSatisfiable
 	case plugins.Unsupported:

@@ -3,12 +3,17 @@ package plugins
 // Abilities is what an endpoint can do beyond Stat, found once when it is
 // opened. A field is nil when the endpoint lacks that ability.
 type Abilities struct {
-	Lister   Lister
-	Locator  Locator
-	Reader   Reader
-	Digester Digester
-	Spacer   Spacer
-	Prober   Prober
+	Lister    Lister
+	Locator   Locator
+	Reader    Reader
+	Digester  Digester
+	Spacer    Spacer
+	Prober    Prober
+	Inspector Inspector
+	Writer    Writer
+	Remover   Remover
+	Maker     Maker
+	Mover     Mover
 	// Ordered is whether Lister yields names in ascending byte order.
 	Ordered bool
 }
@@ -31,6 +36,11 @@ func AbilitiesOf(e Endpoint) Abilities {
 	a.Digester, _ = e.(Digester)
 	a.Spacer, _ = e.(Spacer)
 	a.Prober, _ = e.(Prober)
+	a.Inspector, _ = e.(Inspector)
+	a.Writer, _ = e.(Writer)
+	a.Remover, _ = e.(Remover)
+	a.Maker, _ = e.(Maker)
+	a.Mover, _ = e.(Mover)
 	if o, ok := e.(Ordered); ok {
 		a.Ordered = o.Ordered()
 	}
@@ -50,6 +60,10 @@ func (a Abilities) Names() []string {
 		{a.Reader != nil, "read"},
 		{a.Digester != nil, "digest"},
 		{a.Spacer != nil, "space"},
+		{a.Writer != nil, "write"},
+		{a.Remover != nil, "remove"},
+		{a.Maker != nil, "mkdir"},
+		{a.Mover != nil, "move"},
 	} {
 		if x.has {
 			names = append(names, x.name)

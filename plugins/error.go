@@ -33,6 +33,16 @@ const (
 	// Invalid: the request makes no sense to this storage, such as a name it
 	// cannot hold.
 	Invalid
+	// Exists: what was to be new is there already.
+	Exists
+	// NoParent: the directory in which something was to be made does not exist.
+	NoParent
+	// NotEmpty: the directory that was to be removed has something in it.
+	NotEmpty
+	// Full: the storage has no room, or the user's quota is used up.
+	Full
+	// Locked: somebody else holds a lock.
+	Locked
 
 	// Unavailable: the storage refused the connection or cut it.
 	Unavailable
@@ -54,6 +64,7 @@ var kindNames = [...]string{
 	NotFound: "not found", NotDirectory: "not a directory", IsDirectory: "is a directory",
 	Denied: "denied", Changed: "changed", OutOfRange: "out of range",
 	Unsupported: "unsupported", Invalid: "invalid",
+	Exists: "exists already", NoParent: "no directory for it", NotEmpty: "not empty", Full: "no room", Locked: "locked",
 	Unavailable: "unavailable", Faulty: "failed at the storage", Timeout: "timed out", Busy: "busy",
 	Malformed: "malformed answer", Canceled: "canceled",
 }

@@ -145,3 +145,45 @@ type Prober interface {
 	// it cannot serve.
 	Probe(ctx context.Context, path string) error
 }
+
+// Inspector is an endpoint that can be looked over by an administrator, beyond
+// what the federation needs of it.
+type Inspector interface {
+	// Inspect finds out whether the storage would take a file at path, which
+	// need not exist, and how its clock goes. It changes nothing there. What
+	// the storage does not tell is left open and no error: that is only for a
+	// storage that could not be asked.
+	Inspect(ctx context.Context, path string) (Inspection, error)
+}
+
+// Inspection is what a storage tells of itself.
+type Inspection struct {
+	// Writable is whether a file would be taken, as far as the storage says so
+	// beforehand: it may still refuse one.
+	Writable Verdict
+	// Timed is whether the storage told its time, and Skew how far its clock
+	// is ahead of ours. HTTP tells the time to the second.
+	Timed bool
+	Skew  time.Duration
+}
+
+// Verdict is a yes or no, or neither.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Undecided Verdict = iota
+	Yes
+	No
+)
+
+// String returns "unknown", "yes" or "no".
+func (v Verdict) String() string {
+	switch v {
+	case Yes:
+		return "yes"
+	case No:
+		return "no"
+	}
+	return "unknown"
+}

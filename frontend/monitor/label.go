@@ -10,11 +10,12 @@ var (
 		"MOVE", "COPY", "LOCK", "UNLOCK", "POST", "other",
 	}
 	classes    = [...]string{"other", "1xx", "2xx", "3xx", "4xx", "5xx"}
-	operations = [...]string{"stat", "list", "open", "digest", "space", "probe", "write", "other"}
+	operations = [...]string{"stat", "list", "open", "digest", "space", "probe", "store", "remove", "mkdir", "move", "copy", "other"}
 	kinds      = [...]string{
 		0: "ok", plugins.NotFound: "not_found", plugins.NotDirectory: "not_directory", plugins.IsDirectory: "is_directory",
 		plugins.Denied: "denied", plugins.Changed: "changed", plugins.OutOfRange: "out_of_range",
 		plugins.Unsupported: "unsupported", plugins.Invalid: "invalid",
+		plugins.Exists: "exists", plugins.NoParent: "no_parent", plugins.NotEmpty: "not_empty", plugins.Full: "full", plugins.Locked: "locked",
 		plugins.Unavailable: "unavailable", plugins.Faulty: "faulty", plugins.Timeout: "timeout", plugins.Busy: "busy",
 		plugins.Malformed: "malformed", plugins.Canceled: "canceled", plugins.Canceled + 1: "other",
 	}

@@ -84,7 +84,7 @@ type endpoint struct {
 
 // Abilities leaves out what the configuration says the storage cannot do.
 func (e *endpoint) Abilities() plugins.Abilities {
-	a := plugins.Abilities{Lister: e, Locator: e, Reader: e, Prober: e}
+	a := plugins.Abilities{Lister: e, Locator: e, Reader: e, Prober: e, Inspector: e}
 	if e.checksums {
 		a.Digester = e
 	}

@@ -85,3 +85,10 @@ func (e *endpoint) Digest(ctx context.Context, path, algorithm string) (plugins.
 	// The file is there, its checksum is not to be had.
 	return plugins.Digest{}, e.fault(plugins.Unsupported, "digest", path, err)
 }
+
+// Inspect asks by OPTIONS.
+func (e *endpoint) Inspect(ctx context.Context, path string) (plugins.Inspection, error) {
+	ctx, cancel := e.question(ctx)
+	defer cancel()
+	return e.client.Inspect(ctx, path)
+}

@@ -29,8 +29,8 @@ import (
 // Rule says what goes wrong with which questions. Of several that fit, the one
 // injected last counts.
 type Rule struct {
-	// Op is the question: "stat", "list", "open", "locate", "digest", "space"
-	// or "probe"; "" is any.
+	// Op is the question: "stat", "list", "open", "locate", "digest", "space",
+	// "inspect" or "probe"; "" is any.
 	Op string
 	// Path chooses the paths; nil is all.
 	Path func(path string) bool
@@ -75,8 +75,8 @@ type Endpoint struct {
 }
 
 // New returns inner without the abilities called without ("list", "redirect",
-// "read", "digest", "space", "probe"; "order" leaves it able to list). Closing
-// it closes inner.
+// "read", "digest", "space", "inspect", "probe"; "order" leaves it able to
+// list). Closing it closes inner.
 func New(inner plugins.Endpoint, without ...string) *Endpoint {
 	e := &Endpoint{inner: inner, able: plugins.AbilitiesOf(inner)}
 	for _, ability := range without {
@@ -93,6 +93,8 @@ func New(inner plugins.Endpoint, without ...string) *Endpoint {
 			e.able.Digester = nil
 		case "space":
 			e.able.Spacer = nil
+		case "inspect":
+			e.able.Inspector = nil
 		case "probe":
 			e.able.Prober = nil
 		}
@@ -158,6 +160,9 @@ func (e *Endpoint) Abilities() plugins.Abilities {
 	}
 	if e.able.Spacer != nil {
 		a.Spacer = e
+	}
+	if e.able.Inspector != nil {
+		a.Inspector = e
 	}
 	if e.able.Prober != nil {
 		a.Prober = e
@@ -325,6 +330,14 @@ func (e *Endpoint) Space(ctx context.Context, path string) (plugins.Space, error
 		return plugins.Space{}, err
 	}
 	return e.able.Spacer.Space(ctx, path)
+}
+
+// Inspect implements plugins.Inspector.
+func (e *Endpoint) Inspect(ctx context.Context, path string) (plugins.Inspection, error) {
+	if err := e.trouble(ctx, "inspect", path); err != nil {
+		return plugins.Inspection{}, err
+	}
+	return e.able.Inspector.Inspect(ctx, path)
 }
 
 // Probe implements plugins.Prober.

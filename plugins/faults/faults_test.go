@@ -37,10 +37,14 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// prober gives an endpoint a sign of life.
+// prober gives an endpoint a sign of life, and lets it be looked over.
 type prober struct{ *mem.Endpoint }
 
 func (prober) Probe(context.Context, string) error { return nil }
+
+func (prober) Inspect(context.Context, string) (plugins.Inspection, error) {
+	return plugins.Inspection{Writable: plugins.No}, nil
+}
 
 func tree() *faults.Endpoint {
 	return faults.New(prober{mem.New("http://h.example", map[string]string{
@@ -56,9 +60,10 @@ func questions(ctx context.Context, e *faults.Endpoint) map[string]error {
 	_, locate := e.Locate("/b", "GET")
 	_, digest := e.Digest(ctx, "/b", "md5")
 	_, space := e.Space(ctx, "/b")
+	_, inspect := e.Inspect(ctx, "/b")
 	return map[string]error{
 		"stat": stat, "list": list, "open": open, "locate": locate, "digest": digest, "space": space,
-		"probe": e.Probe(ctx, "/b"),
+		"inspect": inspect, "probe": e.Probe(ctx, "/b"),
 	}
 }
 
@@ -73,7 +78,7 @@ func list(ctx context.Context, e *faults.Endpoint, path string) (names []string,
 }
 
 func TestOp(t *testing.T) {
-	for _, op := range []string{"stat", "list", "open", "locate", "digest", "space", "probe", ""} {
+	for _, op := range []string{"stat", "list", "open", "locate", "digest", "space", "inspect", "probe", ""} {
 		e := tree()
 		e.Inject(faults.Rule{Op: op, Fail: plugins.Busy})
 		for asked, err := range questions(t.Context(), e) {
@@ -227,8 +232,11 @@ func TestWithout(t *testing.T) {
 			t.Errorf("without %s: %v", name, got)
 		}
 	}
-	if a := plugins.AbilitiesOf(faults.New(inner, "order", "probe")); a.Ordered || a.Lister == nil || a.Prober != nil {
-		t.Errorf("without order and probe: %+v", a)
+	if all.Inspector == nil {
+		t.Error("whole: it cannot be looked over")
+	}
+	if a := plugins.AbilitiesOf(faults.New(inner, "order", "probe", "inspect")); a.Ordered || a.Lister == nil || a.Prober != nil || a.Inspector != nil {
+		t.Errorf("without order, probe and inspect: %+v", a)
 	}
 	if a := plugins.AbilitiesOf(faults.New(inner, "list")); a.Ordered {
 		t.Error("ordered without being able to list")

@@ -131,7 +131,7 @@ type endpoint struct {
 // Abilities implements plugins.Able: what the endpoint can do is a matter of
 // configuration.
 func (e *endpoint) Abilities() plugins.Abilities {
-	a := plugins.Abilities{Locator: e, Reader: e, Prober: e}
+	a := plugins.Abilities{Locator: e, Reader: e, Prober: e, Inspector: e}
 	if e.checksums {
 		a.Digester = e
 	}
@@ -166,6 +166,11 @@ func (e *endpoint) Digest(ctx context.Context, path, algorithm string) (plugins.
 		return plugins.Digest{}, &plugins.Error{Kind: plugins.IsDirectory, Op: "digest", Path: path}
 	}
 	return e.client.Digest(ctx, path, algorithm)
+}
+
+// Inspect implements plugins.Inspector.
+func (e *endpoint) Inspect(ctx context.Context, path string) (plugins.Inspection, error) {
+	return e.client.Inspect(ctx, path)
 }
 
 // Probe implements plugins.Prober. Whatever the server answers is a sign of

@@ -116,6 +116,10 @@ func (s *slow) Space(ctx context.Context, _ string) (plugins.Space, error) {
 	return plugins.Space{Used: 1, Free: 2}, s.wait(ctx, s.think)
 }
 
+func (s *slow) Inspect(ctx context.Context, _ string) (plugins.Inspection, error) {
+	return plugins.Inspection{Writable: plugins.Yes}, s.wait(ctx, s.think)
+}
+
 func (s *slow) Probe(ctx context.Context, _ string) error { return s.wait(ctx, s.think) }
 
 func (s *slow) Locate(path, _ string) (plugins.Location, error) {

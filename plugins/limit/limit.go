@@ -11,8 +11,8 @@
 //
 // # Time
 //
-// Timeout bounds the whole of a Stat, Digest, Space or Probe, the wait in the
-// queue included. A listing may take longer, but the first entry must come
+// Timeout bounds the whole of a Stat, Digest, Space, Inspect or Probe, the wait
+// in the queue included. A listing may take longer, but the first entry must come
 // within Timeout, the wait included, and each further one within Timeout of
 // being asked for; the time that the caller spends on an entry is its own.
 // Opening a file is bounded up to the moment that the body is there; the bytes
@@ -160,6 +160,9 @@ func (e *Endpoint) Abilities() plugins.Abilities {
 	if a.Spacer != nil {
 		a.Spacer = spacer{e}
 	}
+	if a.Inspector != nil {
+		a.Inspector = inspector{e}
+	}
 	return a
 }
 
@@ -193,6 +196,16 @@ func (s spacer) Space(ctx context.Context, path string) (space plugins.Space, er
 		return err
 	})
 	return space, err
+}
+
+type inspector struct{ *Endpoint }
+
+func (i inspector) Inspect(ctx context.Context, path string) (found plugins.Inspection, err error) {
+	err = i.ask(ctx, "inspect", path, func(ctx context.Context) error {
+		found, err = i.can.Inspector.Inspect(ctx, path)
+		return err
+	})
+	return found, err
 }
 
 type prober struct{ *Endpoint }

@@ -97,6 +97,9 @@ func TestAnswersPassThrough(t *testing.T) {
 	if s, err := can.Spacer.Space(ctx, "/f"); err != nil || s != (plugins.Space{Used: 1, Free: 2}) {
 		t.Errorf("space: %v, %v", s, err)
 	}
+	if i, err := can.Inspector.Inspect(ctx, "/f"); err != nil || i != (plugins.Inspection{Writable: plugins.Yes}) {
+		t.Errorf("inspect: %v, %v", i, err)
+	}
 	if err := can.Prober.Probe(ctx, "/f"); err != nil {
 		t.Errorf("probe: %v", err)
 	}
@@ -115,6 +118,8 @@ func TestAnswersPassThrough(t *testing.T) {
 	wantError(t, err, plugins.NotFound, "digest", "/f")
 	_, err = can.Spacer.Space(ctx, "/f")
 	wantError(t, err, plugins.NotFound, "space", "/f")
+	_, err = can.Inspector.Inspect(ctx, "/f")
+	wantError(t, err, plugins.NotFound, "inspect", "/f")
 	wantError(t, can.Prober.Probe(ctx, "/f"), plugins.NotFound, "probe", "/f")
 	if err := e.Close(); !errors.Is(err, inside.err) || !inside.closed {
 		t.Errorf("close: %v, closed %v", err, inside.closed)
@@ -215,6 +220,7 @@ func TestTimeoutKind(t *testing.T) {
 			{"stat", func() error { _, err := e.Stat(t.Context(), "/f"); return err }},
 			{"digest", func() error { _, err := can.Digester.Digest(t.Context(), "/f", "md5"); return err }},
 			{"space", func() error { _, err := can.Spacer.Space(t.Context(), "/f"); return err }},
+			{"inspect", func() error { _, err := can.Inspector.Inspect(t.Context(), "/f"); return err }},
 			{"probe", func() error { return can.Prober.Probe(t.Context(), "/f") }},
 		} {
 			now := clock()

@@ -53,8 +53,7 @@ import (
 
 // Config is the section of a local endpoint.
 type Config struct {
-	// Root is the directory, an absolute path. The endpoint reaches nothing
-	// outside it.
+	// Root is the directory. The endpoint reaches nothing outside it.
 	Root string `yaml:"root" config:"directory"`
 }
 
@@ -260,5 +259,27 @@ func (e *endpoint) Space(ctx context.Context, p string) (plugins.Space, error) {
 			return plugins.Space{}, e.fail("space", p, err)
 		}
 		return s, nil
+	}
+}
+
+// Inspect implements plugins.Inspector by this process's rights to the
+// directory that holds p, or to the first one above it that is there. The clock
+// is our own.
+func (e *endpoint) Inspect(ctx context.Context, p string) (plugins.Inspection, error) {
+	root, err := e.enter(ctx, "inspect", p)
+	if err != nil {
+		return plugins.Inspection{}, err
+	}
+	for dir := path.Dir(p); ; dir = path.Dir(dir) {
+		f, err := root.OpenFile(inside(dir), os.O_RDONLY|directoryOnly, 0)
+		switch {
+		case err == nil:
+			defer f.Close()
+			return plugins.Inspection{Writable: writable(f)}, nil
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
+			return plugins.Inspection{Writable: plugins.No}, nil
+		case dir == "/" || !errors.Is(err, fs.ErrNotExist):
+			return plugins.Inspection{}, e.fail("inspect", p, err)
+		}
 	}
 }

@@ -25,3 +25,6 @@ func lstat(root *os.Root, full string, _ *os.File, _ string) (facts, error) {
 func room(*os.File) (plugins.Space, error) {
 	return plugins.Space{}, &plugins.Error{Kind: plugins.Unsupported}
 }
+
+// writable is not known on these systems.
+func writable(*os.File) plugins.Verdict { return plugins.Undecided }

@@ -77,3 +77,19 @@ func room(f *os.File) (plugins.Space, error) {
 		Free: max(0, int64(s.Bavail)) * size,
 	}, nil
 }
+
+// writable reports whether files can be made in dir: by its rights, and
+// whether its file system is mounted for writing.
+func writable(dir *os.File) plugins.Verdict {
+	for {
+		switch err := unix.Faccessat(int(dir.Fd()), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS); err {
+		case unix.EINTR:
+		case nil:
+			return plugins.Yes
+		case unix.EACCES, unix.EPERM, unix.EROFS:
+			return plugins.No
+		default:
+			return plugins.Undecided
+		}
+	}
+}

@@ -60,6 +60,12 @@ func (b *bench) questions(e plugins.Endpoint, file, dir string) map[string]func(
 			return err
 		}
 	}
+	if able.Inspector != nil {
+		q["inspect"] = func(ctx context.Context) error {
+			_, err := able.Inspector.Inspect(ctx, file)
+			return err
+		}
+	}
 	if able.Prober != nil {
 		q["probe"] = func(ctx context.Context) error { return able.Prober.Probe(ctx, dir) }
 	}

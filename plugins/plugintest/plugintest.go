@@ -116,7 +116,7 @@ type check struct {
 
 func allChecks() []check {
 	return slices.Concat(
-		abilityChecks(), statChecks(), listChecks(), readChecks(), locateChecks(), digestChecks(),
+		abilityChecks(), statChecks(), listChecks(), readChecks(), locateChecks(), digestChecks(), inspectChecks(),
 		nameChecks(), cancelChecks(), concurrencyChecks(), brokenChecks(), brokenHTTPChecks(), faultyWireChecks(),
 	)
 }

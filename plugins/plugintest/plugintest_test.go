@@ -128,6 +128,14 @@ func (w wrongDigest) Digest(ctx context.Context, p, algorithm string) (plugins.D
 	return d, err
 }
 
+// wrongInspect tries whether files are taken by writing some.
+type wrongInspect struct{ *mem.Endpoint }
+
+func (w wrongInspect) Inspect(_ context.Context, p string) (plugins.Inspection, error) {
+	w.Put(p, mem.File{})
+	return plugins.Inspection{Writable: plugins.Yes}, nil
+}
+
 // listless cannot list and yet has all else.
 type listless struct{ plugins.Endpoint }
 
@@ -211,6 +219,7 @@ func TestTheSuiteFinds(t *testing.T) {
 		{"entries twice", entries(func(_ int, e *plugins.Entry) { e.Name = "same" }), []string{"list/entries"}},
 		{"rounded sizes", entries(func(_ int, e *plugins.Entry) { e.Size &^= 0xff }), []string{"list/sizes"}},
 		{"no times", entries(func(_ int, e *plugins.Entry) { e.ModTime = e.ModTime.Truncate(3600e9) }), []string{"list/times"}},
+		{"a look that leaves something behind", func(e *mem.Endpoint) plugins.Endpoint { return wrongInspect{e} }, []string{"inspect/changes nothing"}},
 		{"a listing that goes on after its error", func(e *mem.Endpoint) plugins.Endpoint {
 			return wrongList{e, func(seq iter.Seq2[plugins.Entry, error], yield func(plugins.Entry, error) bool) {
 				for e, err := range seq {

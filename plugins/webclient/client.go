@@ -143,13 +143,9 @@ const maxRedirects = 5
 
 // exchange asks, following redirects, until there is an answer.
 func (c *Client) exchange(ctx context.Context, r *Request) (*http.Response, *plugins.Error) {
-	target := c.URL(r.Path, r.Collection)
-	if r.Query != "" {
-		target += "?" + r.Query
-	}
-	at, err := url.Parse(target)
-	if err != nil {
-		return nil, &plugins.Error{Kind: plugins.Invalid, Err: errors.New("the path makes no URL")}
+	at, fault := c.target(r)
+	if fault != nil {
+		return nil, fault
 	}
 	for range maxRedirects + 1 {
 		foreign := at.Scheme != c.base.scheme || !strings.EqualFold(at.Hostname(), c.base.hostname)
@@ -169,6 +165,19 @@ func (c *Client) exchange(ctx context.Context, r *Request) (*http.Response, *plu
 		}
 	}
 	return nil, &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("more than %d redirects", maxRedirects)}
+}
+
+// target returns the URL that a question is put to at first.
+func (c *Client) target(r *Request) (*url.URL, *plugins.Error) {
+	target := c.URL(r.Path, r.Collection)
+	if r.Query != "" {
+		target += "?" + r.Query
+	}
+	at, err := url.Parse(target)
+	if err != nil {
+		return nil, &plugins.Error{Kind: plugins.Invalid, Err: errors.New("the path makes no URL")}
+	}
+	return at, nil
 }
 
 // send asks one server once.

@@ -251,6 +251,21 @@ func TestConnectionErrors(t *testing.T) {
 	}
 }
 
+// TestUnknownHost: that is unavailable like others, and not mended by waiting.
+func TestUnknownHost(t *testing.T) {
+	env := testEnv()
+	env.Dial = func(_ context.Context, network, address string) (net.Conn, error) {
+		host, _, _ := net.SplitHostPort(address)
+		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+	}
+	_, err := newClient(t, Config{URL: "https://geneav.example.org/d"}, env).Do(t.Context(), Request{Op: "stat", Method: http.MethodGet, Path: "/x"})
+	wantKind(t, err, plugins.Unavailable)
+	const want = "https://geneav.example.org: dial tcp: lookup geneav.example.org: no such host; check the name in the url, and DNS"
+	if err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestProxyAndHTTP2(t *testing.T) {
 	// The proxy is not the environment's but the one configured.
 	t.Setenv("http_proxy", "http://127.0.0.1:1")

@@ -107,6 +107,7 @@ func broken(req *http.Request, err error, answered bool) *plugins.Error {
 		op      *net.OpError
 		errno   syscall.Errno
 		cert    *tls.CertificateVerificationError
+		lookup  *net.DNSError
 	)
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -117,6 +118,8 @@ func broken(req *http.Request, err error, answered bool) *plugins.Error {
 		e.Kind = plugins.Denied
 	case errors.Is(err, context.Canceled):
 		e.Kind = plugins.Canceled
+	case errors.As(err, &lookup) && lookup.IsNotFound:
+		e.Err = fmt.Errorf("%s: %w; check the name in the url, and DNS", origin(req), err)
 	case op != nil, errors.As(err, &errno), errors.As(err, &cert),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 	case answered:

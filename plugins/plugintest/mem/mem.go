@@ -7,8 +7,8 @@
 //	})
 //
 // It answers in microseconds, lists in order, and has all abilities of the
-// contract but Prober. Its tree may be changed while it is used. To make it
-// slow, broken or less able, wrap it in package faults.
+// contract but Prober and Inspector. Its tree may be changed while it is used.
+// To make it slow, broken or less able, wrap it in package faults.
 package mem
 
 import (
