@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"canopy/configs/decode"
@@ -19,7 +20,12 @@ func Load(name string, types *plugins.Registry) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	return Parse(name, text, types, os.LookupEnv)
+	// A relative name would mean something else to whoever needs a whole one.
+	folder, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	return parse(name, folder, text, types, os.LookupEnv)
 }
 
 // read returns at most one byte more than Parse accepts.
@@ -35,6 +41,11 @@ func read(name string) ([]byte, error) {
 // Parse is Load for the text of a file; lookup finds environment variables.
 // Relative names in the text are taken from the folder of name.
 func Parse(name string, text []byte, types *plugins.Registry, lookup func(string) (string, bool)) (*Config, error) {
+	return parse(name, filepath.Dir(name), text, types, lookup)
+}
+
+// parse takes relative names from folder.
+func parse(name, folder string, text []byte, types *plugins.Registry, lookup func(string) (string, bool)) (*Config, error) {
 	root, problems := source.Parse(name, text, lookup)
 	if root == nil {
 		return nil, problems
@@ -42,6 +53,7 @@ func Parse(name string, text []byte, types *plugins.Registry, lookup func(string
 	c := Default()
 	d := &decode.Decoder{
 		File:        name,
+		Folder:      folder,
 		Unsupported: later(),
 		Companion: func(target any, get func(string) string) (any, bool) {
 			e, ok := target.(*Endpoint)

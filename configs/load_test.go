@@ -104,6 +104,36 @@ DIR/canopy.yaml:7:72: endpoints[1].credentials.bearer_file: cannot be read: open
 	}
 }
 
+// A name that is relative to a file whose own name is so becomes a whole one.
+func TestLoadRelative(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	text := "geo: {database: ../city.mmdb}\nendpoints: [{name: a, type: local, root: data}]\n"
+	if err := os.MkdirAll(filepath.Join("conf", "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("city.mmdb", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join("conf", "canopy.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := configs.Load(name, registry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{name, filepath.Join(dir, "city.mmdb"), filepath.Join(dir, "conf", "data")}
+	for i, f := range c.Files() {
+		if f.Name != want[i] {
+			t.Errorf("got %s, want %s", f.Name, want[i])
+		}
+	}
+	if err := c.CheckFiles(); err != nil {
+		t.Error(err)
+	}
+}
+
 // The identity follows what the storage is and where it is mounted, not how
 // it is used or what opens it.
 func TestIdentity(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -153,7 +154,16 @@ func (a *access) failure(command string, err error) error {
 			advice = "; ask for the right, or use other credentials"
 		}
 	case plugins.Unavailable, plugins.Busy, plugins.Timeout, plugins.Faulty:
-		advice = "; try again later"
+		if !unknownHost(err) {
+			advice = "; try again later"
+		}
 	}
 	return fmt.Errorf("%s: %w%s", command, err, advice)
+}
+
+// unknownHost reports whether no host has the name that was to be reached. What
+// to do about that is in the error.
+func unknownHost(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
 }

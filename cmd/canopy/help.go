@@ -13,21 +13,37 @@ import (
 // exampled is a command that has examples to show in its help.
 type exampled interface{ Examples() string }
 
-// help prints kong's help, then the command's examples.
+// help prints kong's help, then the command's examples, or that of canopy as a
+// whole with what its exit status means.
 func help(options kong.HelpOptions, c *kong.Context) error {
+	node := c.Selected()
+	for _, f := range c.Model.Flags {
+		// Every command has it, but it is not about any.
+		f.Hidden = f.Name == "version" && node != nil
+	}
 	if err := kong.DefaultHelpPrinter(options, c); err != nil {
 		return err
 	}
-	node := c.Selected()
-	if node == nil || !node.Target.CanAddr() {
+	if node == nil {
+		_, err := fmt.Fprintf(c.Stdout, "\nExit status: %d done, %d failed, %d wrong usage or configuration.\n", done, failed, misuse)
+		return err
+	}
+	text := examples(node)
+	if text == "" {
 		return nil
 	}
-	e, ok := node.Target.Addr().Interface().(exampled)
-	if !ok {
-		return nil
-	}
-	_, err := fmt.Fprintf(c.Stdout, "\nExamples:\n%s", indent(e.Examples()))
+	_, err := fmt.Fprintf(c.Stdout, "\nExamples:\n%s", indent(text))
 	return err
+}
+
+// examples are those of a command, "" if it has none.
+func examples(node *kong.Node) string {
+	if node.Target.CanAddr() {
+		if e, ok := node.Target.Addr().Interface().(exampled); ok {
+			return e.Examples()
+		}
+	}
+	return ""
 }
 
 func indent(text string) string {

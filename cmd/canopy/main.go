@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -28,6 +29,8 @@ type commands struct {
 	Get        get        `cmd:"" help:"Download files from several replicas at once."`
 	Version    version    `cmd:"" help:"Print the version."`
 	Completion completion `cmd:"" help:"Print a script that completes canopy's commands and flags in a shell."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // The statuses with which canopy ends.
@@ -54,22 +57,22 @@ func main() {
 	defer stop()
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
+	bridge(slog.DiscardHandler)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// bridge sends what libraries write to the log of the process, such as net/http
+// about the manners of servers, to handler on level debug: for whoever looks
+// for a fault, and for nobody else.
+func bridge(handler slog.Handler) {
+	slog.SetDefault(slog.New(handler))
+	slog.SetLogLoggerLevel(slog.LevelDebug)
 }
 
 // run carries out one command line and returns the status to end with.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var c commands
 	exited := -1
-	parser, err := kong.New(&c,
-		kong.Name("canopy"),
-		kong.Description("Many storages as one tree: browse it, and be sent to the nearest copy."),
-		kong.UsageOnError(),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code; panic(exit{}) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Help(help),
-	)
+	parser, err := commandLine(stdout, stderr, func(code int) { exited = code; panic(exit{}) })
 	if err != nil {
 		fmt.Fprintln(stderr, "canopy:", err)
 		return failed
@@ -98,6 +101,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, complaint(err))
 	return failed
+}
+
+// commandLine returns a parser of command lines. It calls exit where it has
+// printed what was asked for.
+func commandLine(stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
+	return kong.New(&commands{},
+		kong.Name("canopy"),
+		kong.Description("Many storages as one tree: browse it, and be sent to the nearest copy."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Vars{"version": versionLine()},
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(help),
+	)
 }
 
 // commandOf returns a space and the command that a parsing error is about; ""

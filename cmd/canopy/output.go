@@ -96,3 +96,19 @@ func kind(e plugins.Entry) string {
 	}
 	return e.Kind.String()
 }
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	if n < 0 {
+		return "unknown"
+	}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	x, u := float64(n), 0
+	for x >= 1024 && u < len(units)-1 {
+		x, u = x/1024, u+1
+	}
+	if u == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", x, units[u])
+}

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/net/webdav"
@@ -22,7 +26,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the commands as a user does. $DAV is the address of a
 // WebDAV server of the folder srv of each script, $FED that of a federation of
 // it with a second, dead server, $LOGIN the WebDAV server for those who know the
-// password.
+// password, $AHEAD the same with a clock that is two hours ahead, $CHATTY a
+// server that says more than it was asked for.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -44,6 +49,16 @@ func TestScripts(t *testing.T) {
 				dav.Config.Handler.ServeHTTP(w, r)
 			}))
 			env.Defer(login.Close)
+			ahead := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Date", time.Now().Add(2*time.Hour).UTC().Format(http.TimeFormat))
+				dav.Config.Handler.ServeHTTP(w, r)
+			}))
+			env.Defer(ahead.Close)
+			chatty, err := talkative()
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { chatty.Close() })
 			dead := httptest.NewServer(nil)
 			dead.Close()
 			fed := httptest.NewServer(federation{dav: dav.URL, dead: dead.URL, files: dav.Config.Handler})
@@ -52,11 +67,44 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			env.Setenv("DAV", dav.URL)
 			env.Setenv("FED", fed.URL)
+			env.Setenv("CHATTY", "http://"+chatty.Addr().String())
 			env.Setenv("LOGIN", login.URL)
+			env.Setenv("AHEAD", ahead.URL)
 			env.Setenv("DEAD", dead.URL)
 			return nil
 		},
 	})
+}
+
+// talkative answers every request that it has no such file, twice.
+func talkative() (net.Listener, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for in := bufio.NewReader(c); ; {
+					r, err := http.ReadRequest(in)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, r.Body) // its end is all that matters
+					answer := "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+					if _, err := io.WriteString(c, answer+answer); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l, nil
 }
 
 // status runs a command and wants the given exit status: status 2 canopy ls.

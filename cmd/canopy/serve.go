@@ -43,6 +43,8 @@ func (s serve) Run(w *world) error {
 	}
 	level := new(slog.LevelVar)
 	log := slog.New(handler(config, w, level))
+	bridge(log.Handler())
+	defer bridge(slog.DiscardHandler)
 	served, err := service.Start(context.WithoutCancel(w.ctx), service.Options{Config: config, Log: log, AccessLog: w.stdout, Build: build()})
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,6 +49,29 @@ func (s *running) until(text string) string {
 	return ""
 }
 
+// url waits until it serves, and returns where.
+func (s *running) url() string {
+	s.t.Helper()
+	line := s.until("msg=serving")
+	url, _, _ := strings.Cut(line[strings.Index(line, "url=")+len("url="):], " ")
+	return url
+}
+
+// body returns what is at path.
+func body(t *testing.T, url, path string) string {
+	t.Helper()
+	resp, err := http.Get(url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // end stops it as SIGTERM would and returns its status.
 func (s *running) end() int {
 	s.stop()
@@ -70,22 +94,8 @@ func TestServe(t *testing.T) {
 	const config = "listen: 127.0.0.1:0\nlog: {format: text}\ntitle: %s\nendpoints:\n  - {name: here, type: local, root: %q}\n"
 	save(t, file, config, "first", dir)
 	s := serving(t, file)
-	line := s.until("msg=serving")
-	url := line[strings.Index(line, "url=")+len("url="):]
-	url, _, _ = strings.Cut(url, " ")
-	body := func(path string) string {
-		resp, err := http.Get(url + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		b, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	if got := body("/f.txt"); got != "content" {
+	url := s.url()
+	if got := body(t, url, "/f.txt"); got != "content" {
 		t.Errorf("got %q", got)
 	}
 	// A change is taken up when the file is saved, without being told.
@@ -99,8 +109,69 @@ func TestServe(t *testing.T) {
 	if line := s.until("is refused"); !strings.Contains(line, "colour") || !strings.Contains(line, ":6:") {
 		t.Errorf("the log says: %s", line)
 	}
-	if got := body("/f.txt"); got != "content" {
+	if got := body(t, url, "/f.txt"); got != "content" {
 		t.Errorf("after it: %q", got)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if status := s.end(); status != done {
+		t.Errorf("ends with status %d", status)
+	}
+}
+
+// TestServeBridge: what net/http has to complain of is seen on level debug, as
+// one line of the log, and not at all on others.
+func TestServeBridge(t *testing.T) {
+	clumsy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.WriteHeader(http.StatusOK)
+	}))
+	defer clumsy.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "canopy.yaml")
+	for level, want := range map[string]string{"debug": `level=DEBUG msg="http: superfluous`, "info": ""} {
+		save(t, file, "listen: 127.0.0.1:0\nlog: {format: text, level: %s}\nendpoints:\n  - {name: here, type: local, root: %q}\n", level, dir)
+		s := serving(t, file)
+		s.until("msg=serving")
+		asked := make(chan error, 1)
+		go func() { // for the complaint waits to be read
+			defer s.stop()
+			resp, err := http.Get(clumsy.URL)
+			if err == nil {
+				err = resp.Body.Close()
+			}
+			asked <- err
+		}()
+		var complaint string
+		for s.lines.Scan() {
+			if strings.Contains(s.lines.Text(), "superfluous") {
+				complaint = s.lines.Text()
+			}
+		}
+		if err := <-asked; err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(complaint, want) || (complaint == "") != (want == "") {
+			t.Errorf("level %s: the log says %q", level, complaint)
+		}
+		if status := <-s.ended; status != done {
+			t.Errorf("ends with status %d", status)
+		}
+	}
+}
+
+// TestServeRelative: a root is relative to the configuration file, wherever
+// that is and however it is named.
+func TestServeRelative(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.MkdirAll("conf/data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	save(t, "conf/data/f.txt", "content")
+	save(t, "conf/canopy.yaml", "listen: 127.0.0.1:0\nlog: {format: text}\nendpoints:\n  - {name: here, type: local, root: data}\n")
+	s := serving(t, "conf/canopy.yaml")
+	if got := body(t, s.url(), "/f.txt"); got != "content" {
+		t.Errorf("got %q", got)
 	}
 	http.DefaultClient.CloseIdleConnections()
 	if status := s.end(); status != done {

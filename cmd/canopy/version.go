@@ -13,8 +13,12 @@ type version struct{}
 
 // Run prints the version of the module, or of its last commit.
 func (version) Run(w *world) error {
-	_, err := fmt.Fprintf(w.stdout, "canopy %s %s %s/%s\n", revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(w.stdout, versionLine())
 	return err
+}
+
+func versionLine() string {
+	return fmt.Sprintf("canopy %s %s %s/%s", revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // build is what metrics tell of this binary.

@@ -30,9 +30,10 @@ type Defaulter interface{ SetDefaults() }
 
 // Decoder decodes one file. Its results are valid after Decode.
 type Decoder struct {
-	// File is the name used in problems. Relative names of files within it
-	// are taken from the folder it is in.
+	// File is the name used in problems.
 	File string
+	// Folder is where relative names of files begin; "" is the folder of File.
+	Folder string
 	// Companion, if set, is asked for a second value that shares the mapping
 	// of target, a pointer to a struct whose keys get says. It returns nil if
 	// there is none, and false if the mapping's keys cannot be known.
@@ -428,14 +429,18 @@ func unquote(quoted bool, remedy string) string {
 	return remedy
 }
 
-// named returns text, which is the name of a file if its field says so, made
-// independent of the working directory and remembered.
+// named returns text, which is the name of a file if its field says so, made one
+// from the folder and remembered.
 func (d *Decoder) named(text, path string, f fields.Field) string {
 	if !f.File && !f.Directory || text == "" {
 		return text
 	}
 	if !filepath.IsAbs(text) {
-		text = filepath.Join(filepath.Dir(d.File), text)
+		folder := d.Folder
+		if folder == "" {
+			folder = filepath.Dir(d.File)
+		}
+		text = filepath.Join(folder, text)
 	}
 	d.files = append(d.files, File{Path: path, Name: text, Directory: f.Directory, Position: d.place(path)})
 	return text

@@ -10,9 +10,10 @@
 //
 // A reload builds everything new first and swaps it in last, so a
 // configuration that cannot work changes nothing. Connections, the cache and
-// what is known of endpoints outlive it as far as they have not changed. Two
-// things are decided once and for all at the start: the size of the cache and
-// the Redis behind it.
+// what is known of endpoints outlive it as far as they have not changed. A few
+// things are decided once and for all at the start, and a reload that would
+// change them says so: the size of the cache, the Redis behind it, and the
+// format of the log.
 package service
 
 import (
@@ -25,6 +26,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,6 +70,7 @@ type Service struct {
 	seed      uint64
 
 	reload     sync.Mutex
+	started    *configs.Config
 	config     *configs.Config // in force; guarded by reload
 	configured map[string]configured
 
@@ -94,7 +97,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{log: o.Log, seed: seed(), metrics: monitor.New(o.Build), slack: make([]byte, slack)}
+	s := &Service{log: o.Log, seed: seed(), metrics: monitor.New(o.Build), slack: make([]byte, slack), started: o.Config}
 	var err error
 	if s.pages, err = web.New(); err != nil {
 		return nil, err
@@ -210,21 +213,37 @@ func (s *Service) Reload(ctx context.Context, c *configs.Config) (err error) {
 		return err
 	}
 	s.handler.Store(handler)
-	if s.config != nil && !sameCache(s.config, c) {
-		s.log.Warn("cache.entries and cache.redis take effect at the next start only")
+	if keys := fixed(s.started, c); len(keys) > 0 {
+		s.log.Warn("what these keys say takes effect at the next start only", "keys", strings.Join(keys, ", "))
 	}
 	s.config, s.configured = c, configured
 	return nil
 }
 
-func sameCache(a, b *configs.Config) bool {
+// fixed names the keys in which two configurations differ and of which a
+// service makes use when it starts only.
+func fixed(a, b *configs.Config) []string {
 	url := func(c *configs.Config) string {
 		if c.Cache.Redis == nil {
 			return ""
 		}
 		return c.Cache.Redis.URL()
 	}
-	return a.Cache.Entries == b.Cache.Entries && url(a) == url(b)
+	var keys []string
+	for _, k := range []struct {
+		key     string
+		differs bool
+	}{
+		{"cache.entries", a.Cache.Entries != b.Cache.Entries},
+		{"cache.redis", url(a) != url(b)},
+		{"cache.redis_password_file", a.Cache.RedisPasswordFile != b.Cache.RedisPasswordFile},
+		{"log.format", a.Log.Format != b.Log.Format},
+	} {
+		if k.differs {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys
 }
 
 // Refused notes that a configuration could not even be read.

@@ -1,13 +1,16 @@
 package service_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +145,70 @@ func TestReload(t *testing.T) {
 		wants(t, s, "/f", 200, "two")
 	}
 	wants(t, s, "/-/metrics", 200, "canopy_config_last_reload_successful 0")
+}
+
+// A listener can move to another host with the same port, and is back where it
+// was when something else of the new configuration does not work.
+func TestReloadMoves(t *testing.T) {
+	free, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(free.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
+	text := func(listen, more string) string {
+		return strings.Replace(fmt.Sprintf(minimal, folder(t, map[string]string{"f": "content"})), "127.0.0.1:0", listen, 1) + more
+	}
+	everywhere, here := strconv.Quote(":"+port), "127.0.0.1:"+port
+	s := start(t, text(everywhere, ""), nil)
+	if err := s.Reload(t.Context(), parse(t, text(here, ""))); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.URLs()[0]; got != "http://"+here {
+		t.Errorf("it is at %s", got)
+	}
+	wants(t, s, "/f", 200, "content")
+	const wrong = "  - {name: b, type: dav, url: \"http://127.0.0.1:1\", credentials: {bearer_file: /does/not/exist}}\n"
+	if err := s.Reload(t.Context(), parse(t, text(everywhere, wrong))); err == nil || strings.Contains(err.Error(), "listen") {
+		t.Errorf("got %v", err)
+	}
+	if got := s.URLs()[0]; got != "http://"+here {
+		t.Errorf("after a failure it is at %s", got)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	wants(t, s, "/f", 200, "content")
+}
+
+// What takes effect at the next start only is named.
+func TestReloadWarns(t *testing.T) {
+	password := filepath.Join(folder(t, map[string]string{"password": "secret"}), "password")
+	var said bytes.Buffer
+	text := fmt.Sprintf(minimal, folder(t, nil))
+	s, err := service.Start(t.Context(), service.Options{Config: parse(t, text), Log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ more, want string }{
+		{"title: another\n", ""},
+		{"cache: {entries: 5}\n", "keys=cache.entries"},
+		{"cache: {entries: 5, redis: \"redis://127.0.0.1:1/0\"}\nlog: {format: text}\n", "keys=\"cache.entries, cache.redis, log.format\""},
+		{"cache: {redis: \"redis://127.0.0.1:1/0\", redis_password_file: " + password + "}\n", "keys=\"cache.redis, cache.redis_password_file\""},
+		{"", ""},
+	} {
+		said.Reset()
+		if err := s.Reload(t.Context(), parse(t, text+c.more)); err != nil {
+			t.Fatal(err)
+		}
+		if got := said.String(); !strings.Contains(got, c.want) || strings.Contains(got, "next start") != (c.want != "") {
+			t.Errorf("%q: the log says %q, want %s", c.more, got, c.want)
+		}
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
 }
 
 // Requests go on while the configuration changes under them, again and again.
