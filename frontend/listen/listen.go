@@ -6,8 +6,9 @@
 // Server.Apply says on which addresses to listen, and how. It may be called
 // again at any time: an address that stays keeps its socket and its
 // connections, whatever becomes of its TLS; a new one is opened before an old
-// one is closed; requests that run on the old one are finished. If any of it
-// cannot be done, nothing is changed.
+// one is closed, unless that stands in its way, as all interfaces do for one of
+// them; requests that run on the old one are finished. If any of it cannot be
+// done, nothing is changed.
 //
 // TLS is version 1.2 or later, with HTTP/2. Certificates are read anew when
 // their files change; files that cannot be used are logged, and the last good
@@ -26,7 +27,6 @@ package listen
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -150,50 +150,34 @@ func (s *Server) Apply(listeners []Listener) error {
 	if s.drained {
 		return ErrDrained
 	}
-	next := make([]*port, 0, len(listeners))
-	secrets := make([]*secret, len(listeners))
-	var fresh []*port
-	undo := func(err error) error {
-		for _, p := range fresh {
-			err = errors.Join(err, p.socket.Close())
-		}
-		return err
+	c := &change{server: s, listeners: listeners}
+	if err := c.prepare(); err != nil {
+		return c.undo(err)
 	}
-	for i, l := range listeners {
-		if find(next, l.Address) != nil {
-			return undo(fmt.Errorf("listen on %s: it is there twice; keep one", l.Address))
-		}
-		if l.TLS != nil {
-			var err error
-			if secrets[i], err = newSecret(*l.TLS, s.options.Log); err != nil {
-				return undo(fmt.Errorf("listen on %s: %w", l.Address, err))
-			}
-		}
-		p := find(s.open, l.Address)
-		if p == nil {
-			var err error
-			if p, err = s.bind(l.Address); err != nil {
-				return undo(err)
-			}
-			fresh = append(fresh, p)
-		}
-		next = append(next, p)
+	for i, p := range c.next {
+		p.tls.Store(c.secrets[i])
 	}
-	for i, p := range next {
-		p.tls.Store(secrets[i])
-	}
-	for _, p := range fresh {
+	for _, p := range c.fresh {
 		s.options.Log.Info("listening", "address", p.socket.Addr().String(), "tls", p.tls.Load() != nil)
 		go p.serve()
 	}
 	for _, p := range s.open {
-		if find(next, p.address) == nil {
-			s.options.Log.Info("no longer listening", "address", p.socket.Addr().String())
-			s.leaving.Go(func() { p.drain(s.left, s.options.Drain) })
+		if find(c.next, p.address) == nil {
+			s.leave(p)
 		}
 	}
-	s.open = next
+	s.open = c.next
 	return nil
+}
+
+// leave ends a port: it accepts nothing from now on, so that its address is
+// free at once, and finishes what it has begun.
+func (s *Server) leave(p *port) {
+	s.options.Log.Info("no longer listening", "address", p.socket.Addr().String())
+	if err := p.socket.putAside(); err != nil {
+		s.options.Log.Debug("an address was not closed in order", "address", p.socket.Addr().String(), "err", err)
+	}
+	s.leaving.Go(func() { p.drain(s.left, s.options.Drain) })
 }
 
 func find(ports []*port, address string) *port {

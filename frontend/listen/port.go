@@ -24,22 +24,23 @@ type port struct {
 }
 
 // bind opens an address without accepting anything yet.
-func (s *Server) bind(address string) (*port, error) {
+func bind(address string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4,
 	}}
-	inner, err := config.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, advise(err))
-	}
-	return s.port(address, inner), nil
+	return config.Listen(context.Background(), "tcp", address)
+}
+
+// refusal is the error for an address that cannot be had.
+func refusal(address string, err error) error {
+	return fmt.Errorf("listen on %s: %w", address, err)
 }
 
 // port makes a port of an open socket.
 func (s *Server) port(address string, inner net.Listener) *port {
 	p := &port{address: address, log: s.options.Log, done: make(chan struct{})}
 	p.socket = &socket{
-		Listener: inner, port: p,
+		inner: inner, addr: inner.Addr(), port: p,
 		room: make(chan struct{}, s.options.Connections), closed: make(chan struct{}), patience: s.options.Patience,
 	}
 	var protocols http.Protocols

@@ -14,15 +14,23 @@ import (
 const portion = 128 << 10
 
 // socket is a listener with a bounded number of connections, each of which has
-// a deadline for every portion that it sends.
+// a deadline for every portion that it sends. It can be put aside and taken up
+// again, of which whoever accepts from it sees nothing.
 type socket struct {
-	net.Listener
 	port     *port
+	addr     net.Addr
 	room     chan struct{}
 	closing  sync.Once
 	closed   chan struct{}
 	patience time.Duration
+
+	mu    sync.Mutex
+	inner net.Listener  // nil while it is put aside
+	taken chan struct{} // closed when it is taken up again
 }
+
+// Addr returns the address with the port that was picked.
+func (s *socket) Addr() net.Addr { return s.addr }
 
 // Accept waits for room, then for a connection.
 func (s *socket) Accept() (net.Conn, error) {
@@ -31,22 +39,67 @@ func (s *socket) Accept() (net.Conn, error) {
 	case <-s.closed:
 		return nil, net.ErrClosed
 	}
-	inner, err := s.Listener.Accept()
+	c, err := s.accept()
 	if err != nil {
 		<-s.room
 		return nil, err
 	}
-	c := &conn{Conn: inner, leave: func() { <-s.room }, patience: s.patience}
+	guarded := &conn{Conn: c, leave: func() { <-s.room }, patience: s.patience}
 	if secret := s.port.tls.Load(); secret != nil {
-		return tls.Server(c, secret.config), nil
+		return tls.Server(guarded, secret.config), nil
 	}
-	return c, nil
+	return guarded, nil
+}
+
+// accept waits for a connection.
+func (s *socket) accept() (net.Conn, error) {
+	for {
+		inner, taken := s.current()
+		if inner == nil {
+			select {
+			case <-taken:
+				continue
+			case <-s.closed:
+				return nil, net.ErrClosed
+			}
+		}
+		c, err := inner.Accept()
+		if now, _ := s.current(); err == nil || now == inner {
+			return c, err
+		}
+	}
+}
+
+func (s *socket) current() (inner net.Listener, taken <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inner, s.taken
+}
+
+// putAside frees the address. Connections that were accepted go on.
+func (s *socket) putAside() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inner == nil {
+		return nil
+	}
+	inner := s.inner
+	s.inner, s.taken = nil, make(chan struct{})
+	return inner.Close()
+}
+
+// takeUp goes on, after putAside, with another listener at the same address.
+func (s *socket) takeUp(inner net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inner = inner
+	close(s.taken)
 }
 
 // Close ends Accept, also while that waits for room.
 func (s *socket) Close() error {
 	s.closing.Do(func() { close(s.closed) })
-	return s.Listener.Close()
+	return s.putAside()
 }
 
 // conn is a connection that fails when the other end takes nothing.
