@@ -91,7 +91,8 @@ func keyOf(r *record.Record, c *choice.Client) decisionKey {
 func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choice.Client) (*Decision, error) {
 	now := time.Now().UnixNano()
 	if item, state := f.entries.Get(path, now); state == cache.Fresh && !c.Hinted() {
-		if d, ok := f.decisions.Get(keyOf(item.Value, c)); ok && d.epoch == f.epoch.Load() && now < d.expires {
+		// Those in use are made anew, and so kept, whenever the epoch changes.
+		if d, ok := f.decisions.Peek(keyOf(item.Value, c)); ok && d.epoch == f.epoch.Load() && now < d.expires {
 			f.counters.Hits.Add(1)
 			return d, nil
 		}

@@ -120,6 +120,7 @@ type Endpoint struct {
 	Access   Access
 	Read     bool
 	List     bool
+	Write    bool
 	Site     string
 	Weight   float64
 	Tier     string
@@ -149,6 +150,8 @@ type Outside struct {
 	// Observe is told of every question that was answered, or not; nil is
 	// nobody. It must not block.
 	Observe func(endpoint, op string, kind plugins.Kind, took time.Duration)
+	// Veil hides what has been written over or deleted; nil hides nothing.
+	Veil Veil
 }
 
 // Federator is one federation. All methods may be called concurrently.
@@ -198,6 +201,9 @@ const (
 func New(bounds Bounds, shared cache.Shared, out Outside) *Federator {
 	if out.Log == nil {
 		out.Log = slog.New(slog.DiscardHandler)
+	}
+	if out.Veil == nil {
+		out.Veil = open{}
 	}
 	f := &Federator{
 		outside: out, log: out.Log, shared: shared,

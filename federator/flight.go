@@ -55,14 +55,16 @@ func (t *flights[F]) leave(path string, told func(F)) {
 	}
 }
 
-// leaveAll does so for all flights.
-func (t *flights[F]) leaveAll(told func(F)) {
+// leaveIf does so for the flights of the paths that which accepts.
+func (t *flights[F]) leaveIf(which func(path string) bool, told func(F)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, fl := range t.m {
-		told(fl)
+	for path, fl := range t.m {
+		if which(path) {
+			delete(t.m, path)
+			told(fl)
+		}
 	}
-	clear(t.m)
 }
 
 // reply is how far a candidate is with its answer.
@@ -218,7 +220,7 @@ func (fl *flight) run(recall bool) {
 // only when final, that is when nobody is left who may still say yes. fl.mu is
 // held, so that nothing is kept after the path was forgotten.
 func (fl *flight) keep(final bool) {
-	if fl.forgotten || fl.ctx.Err() == context.Canceled {
+	if fl.forgotten || fl.ctx.Err() == context.Canceled || fl.f.outside.Veil.Awaited(fl.path) {
 		return
 	}
 	r := fl.record()
@@ -309,6 +311,9 @@ func (fl *flight) ask(i int, m *member) {
 		})
 	}
 	replica, err := m.stat(fl.ctx, fl.path, fl.began)
+	if err == nil && fl.f.outside.Veil.Hides(fl.path, &replica) {
+		err = &plugins.Error{Kind: plugins.NotFound, Op: "stat", Path: fl.path}
+	}
 	now := time.Now()
 	if overdue != nil {
 		overdue.Stop()
@@ -382,7 +387,7 @@ func (fl *flight) make() *record.Record {
 			covered = append(covered, a.ID)
 		default:
 			if fl.prior.Record != nil {
-				if old, ok := fl.prior.By(a.ID); ok && fl.g.oldest(old.Learned) > fl.began {
+				if old, ok := fl.prior.By(a.ID); ok && fl.g.oldest(old.Learned) > fl.began && !fl.f.outside.Veil.Hides(fl.path, &old) {
 					replicas = append(replicas, old)
 				}
 			}

@@ -168,6 +168,9 @@ func (f *Federator) tell(id record.ID, down bool, why string) {
 
 // candidates returns the members that could hold path.
 func (g *generation) candidates(path string) []*member {
+	if staged(path) {
+		return nil
+	}
 	var found []*member
 	for _, m := range g.members {
 		if m.Read && len(m.Names.Endpoint(path)) > 0 {
@@ -179,6 +182,9 @@ func (g *generation) candidates(path string) []*member {
 
 // listers returns the members that could have children of path.
 func (g *generation) listers(path string) []*member {
+	if staged(path) {
+		return nil
+	}
 	var found []*member
 	for _, m := range g.members {
 		if m.List && m.can.Lister != nil && len(m.Names.Listable(path)) > 0 {

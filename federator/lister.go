@@ -2,6 +2,7 @@ package federator
 
 import (
 	"context"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -77,6 +78,8 @@ func (f *Federator) enlist(path string, prior *record.Listing, fresh bool, how m
 		// The one that the caller would have joined may have ended a moment ago.
 		if latest, _, state := f.listing(g, path, now); latest != nil {
 			prior, fresh = latest, state == cache.Fresh
+		} else if prior == nil {
+			prior = f.listed(path, now)
 		}
 		l := &lister{f: f, g: g, path: path, prior: prior, fresh: fresh, began: now, changed: make(chan struct{})}
 		l.attend(r)
@@ -249,7 +252,7 @@ func (l *lister) run() {
 			if via == maxVia {
 				break
 			}
-			s := newSource(m, dir, uint8(via), news)
+			s := l.source(m, dir, uint8(via), news)
 			sources = append(sources, s)
 			wg.Go(func() { s.run(l.ctx, l.began) })
 		}
@@ -306,6 +309,11 @@ func (l *lister) run() {
 	l.exists = l.exists || slices.ContainsFunc(late, func(s *source) bool { return s.reply == holds || s.some })
 	l.mu.Unlock()
 	l.keep(again, covered, silences)
+}
+
+// hides reports whether a child that an endpoint has is not to be seen.
+func (l *lister) hides(name string, r *record.Replica) bool {
+	return name == plugins.Staging || l.f.outside.Veil.Hides(path.Join(l.path, name), r)
 }
 
 // trusts reports whether what prior says of an endpoint need not be asked.
@@ -371,7 +379,7 @@ func (l *lister) keep(result *record.Listing, covered []record.ID, silences []re
 	result.Coverage = l.f.sets.Of(covered)
 	result.Silences = silences
 	result.Exists = l.exists
-	if !result.Exists || l.forgotten {
+	if !result.Exists || l.forgotten || l.f.outside.Veil.AwaitedIn(l.path) {
 		return
 	}
 	l.f.rememberListing(l.path, result, l.g)

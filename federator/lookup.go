@@ -160,13 +160,13 @@ func (f *Federator) found(g *generation, path string, k known, now int64) (Found
 // have not answered holds path.
 func (f *Federator) evidence(g *generation, p string, candidates []*member, r *record.Record, now int64) bool {
 	dir, name := split(p)
-	listing, state := f.listings.Get(dir, now)
+	listing := f.listed(dir, now)
 	for _, m := range candidates {
 		if r.Coverage.Has(m.ID) {
 			continue
 		}
-		if state != cache.Missing {
-			if child := listing.Value.Find(name); child != nil {
+		if listing != nil {
+			if child := listing.Find(name); child != nil {
 				if _, ok := child.By(m.ID); ok {
 					return true
 				}

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"canopy/cache"
@@ -231,29 +232,91 @@ func listingLifetime(l *record.Listing, g *generation) cache.Item[*record.Listin
 func (f *Federator) Forget(keys []string) {
 	f.forgotten.Add(1)
 	for _, k := range keys {
-		kind, p, _ := cut(k)
-		switch kind {
+		if kind, p, _ := cut(k); kind == listingKey {
+			f.listers.leave(p, (*lister).void)
+			f.outdate(p)
+		}
+	}
+	for _, k := range keys {
+		switch kind, p, _ := cut(k); kind {
 		case entryKey:
 			f.flights.leave(p, (*flight).void)
 			f.entries.Delete(p)
-		case listingKey:
-			f.listers.leave(p, (*lister).void)
-			f.listings.Delete(p)
+			f.clear(p)
+		case treeKey:
+			f.forgetBelow(p)
 		case healthKey:
 			id, _ := strconv.ParseUint(p, 16, 64)
 			if m := f.gen.Load().byID[record.ID(id)]; m != nil {
 				m.state.Doubt()
 			}
+		case wordKey:
+			f.outside.Veil.Heard(p)
 		}
 	}
+}
+
+// forgetBelow forgets all that lies below dir.
+func (f *Federator) forgetBelow(dir string) {
+	below := func(p string) bool { return within(p, dir) }
+	f.flights.leaveIf(below, (*flight).void)
+	f.listers.leaveIf(below, (*lister).void)
+	f.entries.DeleteIf(func(p string, _ cache.Item[*record.Record]) bool { return below(p) })
+	f.listings.DeleteIf(func(p string, _ cache.Item[*record.Listing]) bool { return below(strings.TrimPrefix(p, outdated)) })
+}
+
+// within reports whether p is dir or lies below it.
+func within(p, dir string) bool {
+	return dir == "/" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
+}
+
+// outdated stands before the path of a directory whose listing is not right
+// any more in all names. It serves nobody, but is evidence of what endpoints
+// hold that cannot be asked.
+const outdated = "?"
+
+// outdate keeps the listing of dir as evidence only.
+func (f *Federator) outdate(dir string) {
+	now := time.Now().UnixNano()
+	if item, state := f.listings.Get(dir, now); state != cache.Missing {
+		f.listings.Delete(dir)
+		f.listings.Put(outdated+dir, item)
+	}
+}
+
+// clear takes the name of p out of the outdated listing of its parent.
+func (f *Federator) clear(p string) {
+	dir, name := split(p)
+	if name == "" {
+		return
+	}
+	f.listings.Update(outdated+dir, func(item cache.Item[*record.Listing], ok bool) (cache.Item[*record.Listing], bool) {
+		if ok && item.Value.Find(name) != nil {
+			item.Value = item.Value.With(name, record.Facts{})
+			item.Cost = item.Value.Bytes()
+		}
+		return item, ok
+	})
+}
+
+// listed returns the last listing of dir, whether or not it is still served,
+// nil without one.
+func (f *Federator) listed(dir string, now int64) *record.Listing {
+	for _, key := range [...]string{dir, outdated + dir} {
+		if item, state := f.listings.Get(key, now); state != cache.Missing {
+			return item.Value
+		}
+	}
+	return nil
 }
 
 // ForgetAll drops the whole cache of this front end: messages of others may
 // have been missed.
 func (f *Federator) ForgetAll() {
 	f.forgotten.Add(1)
-	f.flights.leaveAll((*flight).void)
-	f.listers.leaveAll((*lister).void)
+	all := func(string) bool { return true }
+	f.flights.leaveIf(all, (*flight).void)
+	f.listers.leaveIf(all, (*lister).void)
 	f.entries.DeleteIf(func(string, cache.Item[*record.Record]) bool { return true })
 	f.listings.DeleteIf(func(string, cache.Item[*record.Listing]) bool { return true })
 }

@@ -12,16 +12,20 @@ import (
 // Keys of the shared cache: a letter for what it is, and the path. Under
 // healthKey nothing is kept: front ends tell each other by it that the
 // condition of an endpoint has changed, whose identity takes the place of the
-// path, and each finds out for itself what that means from where it is.
+// path, and each finds out for itself what that means from where it is. Under
+// treeKey all below a path is to be forgotten, and wordKey carries a word from
+// one Veil to the others.
 const (
 	entryKey   = "e:"
 	listingKey = "l:"
 	healthKey  = "h:"
+	treeKey    = "t:"
+	wordKey    = "w:"
 )
 
 // cut takes a key of the shared cache apart.
 func cut(key string) (kind, path string, ok bool) {
-	for _, kind := range []string{entryKey, listingKey, healthKey} {
+	for _, kind := range [...]string{entryKey, listingKey, healthKey, treeKey, wordKey} {
 		if p, ok := strings.CutPrefix(key, kind); ok {
 			return kind, p, true
 		}

@@ -27,6 +27,8 @@ type source struct {
 	m   *member
 	dir string // the endpoint's own path
 	via uint8
+	// hides is asked for every child whether it is not to be seen.
+	hides func(name string, r *record.Replica) bool
 
 	batches chan []item
 	batch   []item // what the merge has of it
@@ -52,8 +54,8 @@ type source struct {
 	doubted time.Time
 }
 
-func newSource(m *member, dir string, via uint8, news chan<- struct{}) *source {
-	return &source{m: m, dir: dir, via: via, news: news, batches: make(chan []item, 4), begun: make(chan struct{}), ended: make(chan struct{})}
+func (l *lister) source(m *member, dir string, via uint8, news chan<- struct{}) *source {
+	return &source{m: m, dir: dir, via: via, hides: l.hides, news: news, batches: make(chan []item, 4), begun: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // ready reports whether merging can begin with the source.
@@ -151,6 +153,9 @@ func (s *source) list(ctx context.Context, learned int64, first func()) error {
 		first()
 		last = e.Name
 		r := record.Of(s.m.ID, s.via, &e, learned)
+		if s.hides(e.Name, &r) {
+			continue
+		}
 		if !s.m.can.Ordered {
 			if !s.shelf.put(e.Name, &r) {
 				s.shelf.sort()

@@ -41,6 +41,12 @@ type Upload struct {
 	IfMatch string
 }
 
+// Staging is the name of the directory, at the root of an endpoint, in which
+// files are put until they are whole, where the storage would show them before.
+// No path of the namespace has a component of that name: clients neither see
+// what lies there nor can write to it.
+const Staging = ".canopy-uploads"
+
 // Remover is an endpoint that takes paths away.
 type Remover interface {
 	// Remove removes the file or the directory path. NotFound is the error if

@@ -1,0 +1,69 @@
+package federator
+
+import (
+	"path"
+	"strings"
+
+	"canopy/federator/record"
+	"canopy/plugins"
+)
+
+// Veil is what whoever writes knows beyond what endpoints say. Its methods are
+// called for every answer, by any number of goroutines at once.
+type Veil interface {
+	// Hides reports whether an endpoint's copy of path is not to be seen,
+	// because it was deleted or written over and only has not gone yet.
+	Hides(path string, r *record.Replica) bool
+	// Awaited reports whether something is being written to path, so that what
+	// is found there now is not to be remembered; AwaitedIn reports so for the
+	// children of dir.
+	Awaited(path string) bool
+	AwaitedIn(dir string) bool
+	// Heard takes a word that the Veil of another front end has sent (Tell).
+	Heard(word string)
+}
+
+// open is the Veil where nobody writes.
+type open struct{}
+
+func (open) Hides(string, *record.Replica) bool { return false }
+func (open) Awaited(string) bool                { return false }
+func (open) AwaitedIn(string) bool              { return false }
+func (open) Heard(string)                       {}
+
+// staged reports whether a path leads to where uploads are put.
+func staged(p string) bool {
+	_, after, ok := strings.Cut(p, "/"+plugins.Staging)
+	return ok && (after == "" || after[0] == '/')
+}
+
+// Tell sends a word to the Veils of the front ends that share the cache.
+func (f *Federator) Tell(word string) {
+	if f.shared != nil {
+		f.shared.Invalidate(wordKey + word)
+	}
+}
+
+// Written has all front ends forget what they know of paths and of the
+// directories that they are in.
+func (f *Federator) Written(paths ...string) {
+	keys := make([]string, 0, 2*len(paths))
+	for _, p := range paths {
+		dir, _ := split(p)
+		keys = append(keys, entryKey+p, listingKey+p, listingKey+dir)
+	}
+	f.drop(keys)
+}
+
+// TreeWritten does so for a whole directory with all below it.
+func (f *Federator) TreeWritten(dir string) {
+	parent, _ := split(path.Clean(dir))
+	f.drop([]string{entryKey + dir, listingKey + dir, listingKey + parent, treeKey + dir})
+}
+
+func (f *Federator) drop(keys []string) {
+	f.Forget(keys)
+	if f.shared != nil {
+		f.shared.Invalidate(keys...)
+	}
+}
