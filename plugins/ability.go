@@ -14,6 +14,7 @@ type Abilities struct {
 	Remover   Remover
 	Maker     Maker
 	Mover     Mover
+	Sweeper   Sweeper
 	// Ordered is whether Lister yields names in ascending byte order.
 	Ordered bool
 }
@@ -41,6 +42,7 @@ func AbilitiesOf(e Endpoint) Abilities {
 	a.Remover, _ = e.(Remover)
 	a.Maker, _ = e.(Maker)
 	a.Mover, _ = e.(Mover)
+	a.Sweeper, _ = e.(Sweeper)
 	if o, ok := e.(Ordered); ok {
 		a.Ordered = o.Ordered()
 	}

@@ -42,10 +42,18 @@ type Upload struct {
 }
 
 // Staging is the name of the directory, at the root of an endpoint, in which
-// files are put until they are whole, where the storage would show them before.
-// No path of the namespace has a component of that name: clients neither see
-// what lies there nor can write to it.
+// files are until they are whole, where the storage would show them before.
+// What is in it is no file yet: no path of the namespace has a component of that
+// name, so that clients neither see it nor can write to it.
 const Staging = ".canopy-uploads"
+
+// Sweeper is an endpoint that puts unfinished files into the staging directory
+// by itself, and is the only one to see them there.
+type Sweeper interface {
+	// Sweep removes those that have stood still for longer than age, because
+	// whoever sent them has died, and returns how many there were.
+	Sweep(ctx context.Context, age time.Duration) (removed int, err error)
+}
 
 // Remover is an endpoint that takes paths away.
 type Remover interface {
