@@ -13,6 +13,7 @@ package configs
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"canopy/configs/decode"
 
@@ -53,6 +54,8 @@ type Config struct {
 	// nowhere in the federation, as grid clients expect. If not, such an
 	// upload fails (409 Conflict).
 	MakeParents bool `yaml:"make_parents"`
+	// Where new files go, and what becomes of uploads that do not end.
+	Uploads Uploads `yaml:"uploads"`
 	// What is known of the programs that come as clients.
 	Clients Clients `yaml:"clients"`
 	// Who a request comes from. Without it, everybody is anonymous.
@@ -78,6 +81,7 @@ func Default() *Config {
 		Lookup:    defaultLookup(),
 		Select:    []Criterion{"site", "geo", "latency", "load", "random"},
 		Geo:       Geo{Fuzz: 100_000},
+		Uploads:   Uploads{Place: "nearest", Cleanup: time.Hour},
 		Log:       Log{Level: "info", Format: "json"},
 	}
 }

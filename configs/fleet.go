@@ -54,9 +54,10 @@ func (v *validator) endpoint(key string, e *Endpoint) {
 	}
 	v.names(key, e)
 	v.site(key+".site", e.Site)
-	if e.Write {
-		v.refuse(key+".write", "this version does not support writing yet; set it to false or remove it")
-	} else if !e.Read && !e.List {
+	switch {
+	case e.Write && !e.Read:
+		v.refuse(key+".write", "what is written must be seen; set read to true, or write to false")
+	case !e.Read && !e.List:
 		v.refuse(key, "the endpoint is neither read from nor listed; set read or list to true, or remove it")
 	}
 	if !(e.Weight > 0 && e.Weight <= 1_000_000) {

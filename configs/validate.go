@@ -29,6 +29,7 @@ func validate(c *Config, d *decode.Decoder, types *plugins.Registry) {
 	v.selection()
 	v.access()
 	v.endpoints()
+	v.atLeast("uploads.cleanup", c.Uploads.Cleanup, time.Second)
 }
 
 func (v *validator) refuse(path, format string, args ...any) {

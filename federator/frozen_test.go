@@ -259,7 +259,7 @@ func TestDeadSitesFilesAreStillListed(t *testing.T) {
 		time.Sleep(time.Second)
 		names, missing := listing(t, f, "/d")
 		equal(t, "refreshed", names+"; "+missing, "on-a on-b; b")
-		a.Remove("/d/on-a")
+		a.Drop("/d/on-a")
 		time.Sleep(6 * time.Minute)
 		listing(t, f, "/d")
 		time.Sleep(time.Second)

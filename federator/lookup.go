@@ -162,7 +162,7 @@ func (f *Federator) evidence(g *generation, p string, candidates []*member, r *r
 	dir, name := split(p)
 	listing := f.listed(dir, now)
 	for _, m := range candidates {
-		if r.Coverage.Has(m.ID) {
+		if r.Coverage.Has(m.ID) || f.outside.Veil.Buried(p, m.ID) {
 			continue
 		}
 		if listing != nil {

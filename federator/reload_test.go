@@ -203,7 +203,7 @@ func TestReadingGoesOnElsewhere(t *testing.T) {
 			}
 		}
 	}
-	b.Remove("/f")
+	b.Drop("/f")
 	f.ForgetAll()
 	if got, err := readAll(f, "/f", plugins.Whole); err == nil || got != "012" && got != "" {
 		t.Errorf("a part is passed off as the whole: %q, %v", got, err)

@@ -116,7 +116,7 @@ func TestForget(t *testing.T) {
 		time.Sleep(time.Second)
 		listing(t, f, "/d")
 		verdict(f, "/d/f00000")
-		a.Remove("/d/f00000")
+		a.Drop("/d/f00000")
 		f.Forget([]string{"e:/d/f00000", "l:/d", "nonsense"})
 		equal(t, "forgotten", verdict(f, "/d/f00000"), "absent")
 	})

@@ -146,12 +146,12 @@ func TestListingLearnsFromLookups(t *testing.T) {
 		time.Sleep(time.Second)
 		equal(t, "early", verdict(f, "/d/f00001"), "file")
 		listing(t, f, "/d")
-		s.Remove("/d/f00001")
+		s.Drop("/d/f00001")
 		d, err := f.Locate(t.Context(), "/d/f00000", federator.Best, nobody)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Remove("/d/f00000")
+		s.Drop("/d/f00000")
 		if _, err := f.Open(t.Context(), d, 0, plugins.Whole); plugins.KindOf(err) != plugins.NotFound {
 			t.Fatal(err)
 		}

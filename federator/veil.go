@@ -14,6 +14,9 @@ type Veil interface {
 	// Hides reports whether an endpoint's copy of path is not to be seen,
 	// because it was deleted or written over and only has not gone yet.
 	Hides(path string, r *record.Replica) bool
+	// Buried reports whether all that an endpoint may have had at path is dead,
+	// so that its silence leaves nothing open.
+	Buried(path string, id record.ID) bool
 	// Awaited reports whether something is being written to path, so that what
 	// is found there now is not to be remembered; AwaitedIn reports so for the
 	// children of dir.
@@ -27,6 +30,7 @@ type Veil interface {
 type open struct{}
 
 func (open) Hides(string, *record.Replica) bool { return false }
+func (open) Buried(string, record.ID) bool      { return false }
 func (open) Awaited(string) bool                { return false }
 func (open) AwaitedIn(string) bool              { return false }
 func (open) Heard(string)                       {}

@@ -142,7 +142,7 @@ func (w *world) own(site, file int) string {
 func (w *world) put(site, file, size int) {
 	w.held[site][worldFiles[file]] = copyOf{size, time.Now()}
 	if size == 0 {
-		w.sites[site].Remove(w.own(site, file))
+		w.sites[site].Drop(w.own(site, file))
 		return
 	}
 	w.sites[site].Put(w.own(site, file), memFile(strings.Repeat("x", size)))

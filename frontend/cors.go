@@ -26,8 +26,11 @@ func (x *exchange) tell() error {
 	h := x.Header()
 	h["Dav"] = []string{"1"}
 	h["Ms-Author-Via"] = []string{"DAV"}
-	return x.permit(allowed)
+	return x.permit(x.h.allowed())
 }
+
+// readers are the methods that change nothing. POST is how to ask for much.
+const readers = "OPTIONS, GET, HEAD, PROPFIND, POST"
 
 // permit tells which methods can be used, also to browsers that ask before a
 // request of another origin.
@@ -36,7 +39,9 @@ func (x *exchange) permit(methods string) error {
 	h["Allow"] = []string{methods}
 	if r := x.Request.Header; r.Get("Origin") != "" && r.Get("Access-Control-Request-Method") != "" {
 		h["Access-Control-Allow-Origin"] = anybody
-		h["Access-Control-Allow-Methods"] = []string{methods}
+		// A page of another origin may read what anybody may. To change
+		// something in the name of whoever looks at it is not for it.
+		h["Access-Control-Allow-Methods"] = []string{readers}
 		h["Access-Control-Allow-Headers"] = []string{requestHeaders}
 		h["Access-Control-Max-Age"] = []string{"86400"}
 	}
@@ -59,7 +64,7 @@ func (x *exchange) refuse() error {
 			return errBroken
 		}
 	}
-	return &problem{status: http.StatusMethodNotAllowed, sentence: "This federation can be read only: " + safeMethod(r.Method) + " is not possible here.", allow: allowed}
+	return &problem{status: http.StatusMethodNotAllowed, sentence: safeMethod(r.Method) + " is not possible here.", allow: x.h.allowed()}
 }
 
 // safeMethod returns a method in a form that can be shown.

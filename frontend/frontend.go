@@ -98,7 +98,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // allowed are the methods that the namespace takes.
-const allowed = "OPTIONS, GET, HEAD, PROPFIND"
+func (h *Handler) allowed() string {
+	if h.options.Writer == nil {
+		return "OPTIONS, GET, HEAD, PROPFIND"
+	}
+	return "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY"
+}
 
 // serve routes the request: nothing stands between the path that came and the
 // federation, since routers like to clean paths by a redirect.
@@ -134,6 +139,14 @@ func (x *exchange) serve() error {
 		return x.get()
 	case "PROPFIND":
 		return x.propfind()
+	case http.MethodPut:
+		return x.put()
+	case http.MethodDelete:
+		return x.remove()
+	case "MKCOL":
+		return x.mkcol()
+	case "MOVE", "COPY":
+		return x.move()
 	}
 	return x.refuse()
 }

@@ -8,6 +8,7 @@ import (
 
 	"canopy/federator"
 	"canopy/federator/geo"
+	"canopy/federator/write"
 	"canopy/web"
 )
 
@@ -17,7 +18,9 @@ type Options struct {
 	// Federator answers every question about the namespace. It is required,
 	// as are Pages.
 	Federator *federator.Federator
-	Pages     *web.Pages
+	// Writer changes the federation; nil where it can be read only.
+	Writer *write.Writer
+	Pages  *web.Pages
 	// Atlas places clients; it is to be the one that the federator has, so
 	// that their places compare. Nil places nobody.
 	Atlas *geo.Atlas
@@ -90,6 +93,10 @@ const (
 	Read Right = iota + 1
 	// List: the names in a directory, and what they are.
 	List
+	// Write: to make files and directories, and to change them.
+	Write
+	// Delete: to remove them, or to move them away.
+	Delete
 	// Admin: to take endpoints out of service, and put them back.
 	Admin
 )

@@ -14,7 +14,9 @@ import (
 	"canopy/federator"
 	"canopy/federator/choice"
 	"canopy/federator/geo"
+	"canopy/federator/place"
 	"canopy/federator/record"
+	"canopy/federator/write"
 	"canopy/plugins"
 	"canopy/plugins/limit"
 )
@@ -37,6 +39,15 @@ func settings(c *configs.Config, atlas *geo.Atlas) federator.Settings {
 		s.Select = append(s.Select, string(name))
 	}
 	return s
+}
+
+// mostRemoved bounds how many paths one request can delete or copy.
+const mostRemoved = 1_000_000
+
+// writes are what the configuration says of uploads.
+func writes(c *configs.Config) write.Settings {
+	policy, _ := place.ByName(string(c.Uploads.Place)) // the configuration knows the names
+	return write.Settings{Policy: policy, MakeParents: c.MakeParents, Cleanup: c.Uploads.Cleanup, Most: mostRemoved}
 }
 
 // atlas is where clients and endpoints are, according to the configuration.
@@ -80,7 +91,7 @@ func endpoints(c *configs.Config, before map[string]configured, log *slog.Logger
 		all[i] = federator.Endpoint{
 			Name: e.Name, Type: e.Type, Mount: e.Mount, Names: names,
 			ID: recordID(e.Identity), Fingerprint: is.fingerprint,
-			Read: e.Read, List: e.List, Site: e.Site, Weight: e.Weight, Tier: e.Tier, Draining: e.Draining,
+			Read: e.Read, List: e.List, Write: e.Write, Site: e.Site, Weight: e.Weight, Tier: e.Tier, Draining: e.Draining,
 			Access:     delivery(e.Access),
 			ProbeEvery: e.Health.Every, ProbeTimeout: probeTimeout(e), ProbePath: e.Health.Path,
 			Open: func(ctx context.Context) (plugins.Endpoint, error) {

@@ -76,6 +76,10 @@ func (g *guard) Allowed(u *frontend.User, right frontend.Right, path string) boo
 		return g.rules.Allows(path, access.Read, &who)
 	case frontend.List:
 		return g.rules.Allows(path, access.List, &who)
+	case frontend.Write:
+		return g.rules.Allows(path, access.Write, &who)
+	case frontend.Delete:
+		return g.rules.Allows(path, access.Delete, &who)
 	case frontend.Admin:
 		return g.rules.Allows(path, access.Admin, &who)
 	}

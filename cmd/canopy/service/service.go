@@ -31,15 +31,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"canopy/cache"
 	"canopy/cache/redis"
 	"canopy/configs"
 	"canopy/federator"
 	"canopy/federator/geo"
+	"canopy/federator/write"
 	"canopy/frontend"
 	"canopy/frontend/listen"
 	"canopy/frontend/monitor"
 	"canopy/frontend/monitor/accesslog"
+	"canopy/plugins/wire/digest"
 	"canopy/web"
 )
 
@@ -61,6 +65,7 @@ type Options struct {
 type Service struct {
 	log       *slog.Logger
 	federator *federator.Federator
+	writer    *write.Writer
 	pages     *web.Pages
 	metrics   *monitor.Metrics
 	ready     monitor.Readiness
@@ -73,6 +78,9 @@ type Service struct {
 	started    *configs.Config
 	config     *configs.Config // in force; guarded by reload
 	configured map[string]configured
+
+	// client is the Redis for what is no cache: nil without one.
+	client goredis.UniversalClient
 
 	closing sync.Once
 	slack   []byte
@@ -114,11 +122,20 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		}
 		s.access = accesslog.New(o.AccessLog, format, o.Log)
 	}
+	var graves write.Ledger
+	if o.Config.Cache.Redis != nil {
+		if s.client, err = redis.NewClient(redis.Options{URL: o.Config.Cache.Redis.URL(), PasswordFile: o.Config.Cache.RedisPasswordFile, Log: s.log}); err != nil {
+			return nil, errors.Join(fmt.Errorf("cache.redis: %w", err), shared.Close())
+		}
+		graves = redis.NewLedger(s.client, "graves")
+	}
+	veil := write.NewVeil(graves)
 	s.federator = federator.New(
 		federator.Bounds{Entries: o.Config.Cache.Entries, Bytes: max(int64(o.Config.Cache.Entries)*bytesPerEntry, leastBytes)},
 		shared,
-		federator.Outside{Log: s.log, Seed: s.seed, Addresses: addresses, Observe: s.metrics.Asked},
+		federator.Outside{Log: s.log, Seed: s.seed, Addresses: addresses, Observe: s.metrics.Asked, Veil: veil},
 	)
+	s.writer = write.New(s.federator, veil, writes(o.Config), write.Outside{Log: s.log, Hash: digest.New})
 	learned.Store(s.federator)
 	s.metrics.Show(s.federator)
 	var handler http.Handler = http.HandlerFunc(s.serve)
@@ -156,6 +173,7 @@ func (s *Service) shared(c *configs.Config, learned *atomic.Pointer[federator.Fe
 		OnReconnect: func() {
 			if f := learned.Load(); f != nil {
 				f.ForgetAll()
+				s.writer.Reconnected()
 			}
 		},
 	})
@@ -213,6 +231,7 @@ func (s *Service) Reload(ctx context.Context, c *configs.Config) (err error) {
 		return err
 	}
 	s.handler.Store(handler)
+	s.writer.Configure(writes(c))
 	if keys := fixed(s.started, c); len(keys) > 0 {
 		s.log.Warn("what these keys say takes effect at the next start only", "keys", strings.Join(keys, ", "))
 	}
@@ -258,12 +277,25 @@ func (s *Service) frontend(c *configs.Config, where *geo.Atlas, guard *guard) fr
 			"healthz": http.HandlerFunc(monitor.Alive), "readyz": s.ready.Handler(), "metrics": s.metrics.Handler(),
 		},
 	}
+	for i := range c.Endpoints {
+		e := &c.Endpoints[i]
+		if e.Write {
+			o.Writer = s.writer
+		}
+		if o.Lookups == 0 || e.Limits.Requests < o.Lookups {
+			o.Lookups = min(e.Limits.Requests, mostLookups)
+		}
+	}
 	for _, p := range c.Clients.Proxy {
 		text, _ := p.MarshalText() // never fails
 		o.Proxy = append(o.Proxy, string(text))
 	}
 	return o
 }
+
+// mostLookups bounds how many paths of bulk requests are looked up at once,
+// whatever the endpoints can take.
+const mostLookups = 1024
 
 // observe counts a request and logs it.
 func (s *Service) observe(x *frontend.Exchange) {
@@ -324,7 +356,12 @@ func (s *Service) Ready(ctx context.Context) error {
 func (s *Service) Close(ctx context.Context) (err error) {
 	s.closing.Do(func() {
 		s.ready.Drain()
-		err = errors.Join(s.server.Drain(ctx), s.federator.Close())
+		err = s.server.Drain(ctx)
+		s.writer.Close()
+		err = errors.Join(err, s.federator.Close())
+		if s.client != nil {
+			err = errors.Join(err, s.client.Close())
+		}
 		if s.access != nil {
 			err = errors.Join(err, s.access.Close())
 		}

@@ -96,8 +96,8 @@ func (e *Endpoint) Mkdir(p string) {
 	e.mkdir(clean(p))
 }
 
-// Remove removes p and all below it.
-func (e *Endpoint) Remove(p string) {
+// Drop removes p and all below it.
+func (e *Endpoint) Drop(p string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	dir, name := path.Split(clean(p))

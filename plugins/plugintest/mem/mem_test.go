@@ -25,7 +25,7 @@ func TestConformance(t *testing.T) {
 	}))
 	defer s.Close()
 	e = mem.New(s.URL, nil)
-	e.SetSpace(plugins.Space{Used: 1, Free: 2})
+	e.SetSpace(plugins.Space{Used: 1, Free: 1 << 40})
 	plugintest.Run(t, plugintest.Subject{
 		Open: func(testing.TB, plugins.Env) plugins.Endpoint { return e },
 		Seed: func(_ testing.TB, nodes []plugintest.Node) {
@@ -54,9 +54,9 @@ func TestTreeChanges(t *testing.T) {
 	if got := names("/"); !slices.Equal(got, []string{"d", "empty"}) {
 		t.Errorf("root: %q", got)
 	}
-	e.Remove("/d/a")
-	e.Remove("/d/none")
-	e.Remove("/none/none")
+	e.Drop("/d/a")
+	e.Drop("/d/none")
+	e.Drop("/none/none")
 	if got := names("/d"); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("after the removal: %q", got)
 	}
@@ -64,7 +64,7 @@ func TestTreeChanges(t *testing.T) {
 	if got := names("/d/b"); !slices.Equal(got, []string{"c"}) {
 		t.Errorf("after the change: %q", got)
 	}
-	e.Remove("/d")
+	e.Drop("/d")
 	if got := names("/d"); !slices.Equal(got, []string{"not found"}) {
 		t.Errorf("after all was removed: %q", got)
 	}

@@ -1,0 +1,238 @@
+package write
+
+import (
+	"context"
+	"path"
+	"sync"
+	"time"
+
+	"canopy/federator"
+	"canopy/federator/record"
+	"canopy/plugins"
+)
+
+const (
+	// buryEvery is how often it is tried to remove what could not be removed.
+	buryEvery = 5 * time.Second
+	// restoreEvery is how many of those pass between looks into the ledger, for
+	// words of other front ends that were missed.
+	restoreEvery = 12
+	// removeTimeout bounds the removal of one copy.
+	removeTimeout = 30 * time.Second
+	// gravesAtOnce is how many copies are removed at once.
+	gravesAtOnce = 16
+)
+
+// bury removes dead copies as soon as their endpoints answer.
+func (w *Writer) bury() {
+	t := time.NewTicker(buryEvery)
+	defer t.Stop()
+	for n := 0; ; n++ {
+		if n%restoreEvery == 0 {
+			if err := w.veil.restore(w.ctx); err != nil && w.ctx.Err() == nil {
+				w.log.Warn("the graves of deleted files are not known; they may be seen until they are", "err", err)
+				n-- // again at the next turn
+			}
+		}
+		w.veil.expire(time.Now().UnixNano())
+		if graves := w.veil.all(""); len(graves) > 0 {
+			s := w.f.Enter()
+			w.dissolve(w.ctx, s, graves)
+			s.Leave()
+		}
+		select {
+		case <-w.ctx.Done():
+			return
+		case <-w.news:
+			n = -1
+		case <-t.C:
+		}
+	}
+}
+
+// dissolve removes the copies that lie in graves, where their endpoints answer,
+// and then the graves. It returns what could not be removed.
+func (w *Writer) dissolve(ctx context.Context, s *federator.Session, graves []grave) (left Failures) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	room := make(chan struct{}, gravesAtOnce)
+	for _, g := range graves {
+		st := storageOf(s, string(g.Path), g.Endpoint)
+		if st == nil {
+			continue // no longer configured; it may come back
+		}
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			err := error(&plugins.Error{Kind: plugins.Unavailable, Op: "remove", Endpoint: st.Name(), Path: string(g.Path)})
+			if !st.Down() {
+				err = w.remains(ctx, st, g)
+			}
+			if err == nil {
+				w.veil.unbury(ctx, g)
+				return
+			}
+			mu.Lock()
+			left = append(left, Failure{Path: string(g.Path), Endpoint: st.Name(), Err: err, Pending: true})
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return left
+}
+
+func storageOf(s *federator.Session, p string, id record.ID) *federator.Storage {
+	for _, st := range s.Storages(p) {
+		if st.ID() == id {
+			return st
+		}
+	}
+	return nil
+}
+
+// remains removes what lies in a grave, if it is still that. No error means
+// that nothing of it is there any more.
+func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave) error {
+	if !st.Writable() || st.Abilities().Remover == nil {
+		return &ReadOnly{Path: string(g.Path), Endpoint: st.Name()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	for via, own := range st.Own() {
+		began := time.Now()
+		entry, err := st.Endpoint().Stat(ctx, own)
+		st.Asked("stat", err, began)
+		if plugins.KindOf(err) == plugins.NotFound {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r := record.Of(st.ID(), uint8(via), &entry, 0)
+		if g.Tree && entry.Kind == plugins.Directory {
+			if err := w.raze(ctx, st, own, &g); err != nil {
+				return err
+			}
+			continue
+		}
+		if !g.holds(string(g.Path), &r) {
+			continue // somebody has put another file there since
+		}
+		if err := take(ctx, st, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take removes one path from a storage, where it may be gone already.
+func take(ctx context.Context, st *federator.Storage, own string) error {
+	began := time.Now()
+	err := st.Abilities().Remover.Remove(ctx, own)
+	if plugins.KindOf(err) == plugins.NotFound {
+		err = nil
+	}
+	st.Asked("remove", err, began)
+	return err
+}
+
+// raze removes what is dead of a directory on a storage, and the directory if
+// nothing else is left in it.
+func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g *grave) error {
+	lister := st.Abilities().Lister
+	if lister == nil {
+		return failure(plugins.Unsupported, "list", own)
+	}
+	var children []plugins.Entry
+	for e, err := range lister.List(ctx, own) {
+		if plugins.KindOf(err) == plugins.NotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		children = append(children, e)
+	}
+	alive := false
+	for _, e := range children {
+		child := path.Join(own, e.Name)
+		r := record.Of(st.ID(), 0, &e, 0)
+		switch {
+		case e.Kind == plugins.Directory:
+			if err := w.raze(ctx, st, child, g); err != nil {
+				return err
+			}
+		case !g.holds(child, &r):
+			alive = true
+		default:
+			if err := take(ctx, st, child); err != nil {
+				return err
+			}
+		}
+	}
+	if alive {
+		return nil
+	}
+	return take(ctx, st, own)
+}
+
+// sweepEvery is how often staging directories are looked through.
+const sweepEvery = 5 * time.Minute
+
+// sweep removes what front ends that died have left in staging directories.
+func (w *Writer) sweep() {
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-w.ctx.Done():
+			return
+		case <-t.C:
+		}
+		s := w.f.Enter()
+		for _, st := range s.All() {
+			if st.Writable() && !st.Down() {
+				w.sweepOne(st)
+			}
+		}
+		s.Leave()
+		t.Reset(min(sweepEvery, w.settings.Load().Cleanup))
+	}
+}
+
+func (w *Writer) sweepOne(st *federator.Storage) {
+	a := st.Abilities()
+	ctx, cancel := context.WithTimeout(w.ctx, removeTimeout)
+	defer cancel()
+	age := w.settings.Load().Cleanup
+	if a.Sweeper != nil {
+		if n, err := a.Sweeper.Sweep(ctx, age); err != nil {
+			w.log.Warn("what is left of uploads could not be removed", "endpoint", st.Name(), "err", err)
+		} else if n > 0 {
+			w.log.Info("what was left of uploads is removed", "endpoint", st.Name(), "files", n)
+		}
+		return
+	}
+	if a.Lister == nil || a.Remover == nil {
+		return
+	}
+	dir := "/" + plugins.Staging
+	old := time.Now().Add(-age)
+	var stale []string
+	for e, err := range a.Lister.List(ctx, dir) {
+		if err != nil {
+			break // mostly, that there is no such directory
+		}
+		// A file that is still being sent grows, where the storage shows that.
+		if e.Kind == plugins.File && begun(e.Name).Before(old) && e.ModTime.Before(old) {
+			stale = append(stale, e.Name)
+		}
+	}
+	for _, name := range stale {
+		if err := take(ctx, st, dir+"/"+name); err != nil {
+			w.log.Warn("what is left of an upload could not be removed", "endpoint", st.Name(), "name", name, "err", err)
+			return
+		}
+		w.log.Info("what was left of an upload is removed", "endpoint", st.Name(), "name", name)
+	}
+}

@@ -1,0 +1,244 @@
+package write
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"canopy/federator"
+	"canopy/federator/choice"
+	"canopy/federator/record"
+	"canopy/plugins"
+)
+
+// Move gives path from the name to, on every endpoint that holds it; where an
+// endpoint cannot, because to lies elsewhere, the file is carried over. What is
+// at to is replaced if overwrite says so, and is an error of Kind Exists
+// otherwise. If one of several endpoints fails, the others are moved back.
+// created is whether nothing was at to. Other errors are NoParent, *ReadOnly,
+// Failures where it could not be taken back, and those of a lookup.
+func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *choice.Client) (created bool, err error) {
+	if from == to || below(to, from) || below(from, to) {
+		return false, failure(plugins.Invalid, "move", to)
+	}
+	letGo, err := w.paths.take(ctx, hold{path: from, tree: true}, hold{path: to, tree: true})
+	if err != nil {
+		return false, err
+	}
+	defer letGo()
+	s := w.f.Enter()
+	defer s.Leave()
+	if s.Virtual(from) || s.Virtual(to) {
+		return false, &ReadOnly{Path: from}
+	}
+	found, err := w.f.Lookup(ctx, from, federator.All, c)
+	if err != nil {
+		return false, err
+	}
+	old, err := w.destination(ctx, s, to, overwrite, c)
+	if err != nil {
+		return false, err
+	}
+	m := &move{w: w, s: s, from: from, to: to, found: &found, old: old, client: c}
+	if err := m.plan(); err != nil {
+		return false, err
+	}
+	doneFrom, doneTo := w.veil.await(from, removeTimeout), w.veil.await(to, atMost)
+	defer doneFrom()
+	defer doneTo()
+	if old != nil && (old.Kind() == plugins.Directory || found.Kind() == plugins.Directory) {
+		if err := w.remove(ctx, s, to, c, nil, nil); err != nil {
+			return false, err
+		}
+		m.old = nil
+	}
+	err = m.run(ctx)
+	if found.Kind() == plugins.Directory {
+		w.f.TreeWritten(from)
+		w.f.TreeWritten(to)
+	}
+	return old == nil, err
+}
+
+// destination returns what is at to, nil if nothing is.
+func (w *Writer) destination(ctx context.Context, s *federator.Session, to string, overwrite bool, c *choice.Client) (*federator.Found, error) {
+	if _, err := w.above(ctx, s, to, c); err != nil {
+		return nil, err
+	}
+	found, err := w.f.Lookup(ctx, to, federator.All, c)
+	var absent *federator.Absent
+	switch {
+	case errors.As(err, &absent):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !overwrite:
+		return nil, failure(plugins.Exists, "move", to)
+	}
+	return &found, (&removal{s: s}).check(to, &found.Facts)
+}
+
+// move is one Move.
+type move struct {
+	w        *Writer
+	s        *federator.Session
+	from, to string
+	found    *federator.Found
+	old      *federator.Found // at to; nil if nothing is
+	client   *choice.Client
+
+	native []step
+	others []record.ID // who holds from, and cannot move it or be asked to
+}
+
+// step is the move on one storage.
+type step struct {
+	st       *federator.Storage // with its paths for to
+	from, to string
+}
+
+// plan finds out who can do what, before anything is touched.
+func (m *move) plan() error {
+	if err := (&removal{s: m.s}).check(m.from, &m.found.Facts); err != nil {
+		return err
+	}
+	up := false
+	for _, st := range m.s.Storages(m.from) {
+		r, holds := m.found.By(st.ID())
+		if !holds {
+			if !m.found.Coverage.Has(st.ID()) && st.Writable() {
+				m.others = append(m.others, st.ID())
+			}
+			continue
+		}
+		up = up || !st.Down()
+		there := storageOf(m.s, m.to, st.ID())
+		if there == nil || st.Down() || st.Abilities().Mover == nil || int(r.Via) >= len(st.Own()) {
+			m.others = append(m.others, st.ID())
+			continue
+		}
+		m.native = append(m.native, step{there, st.Own()[r.Via], there.Own()[0]})
+	}
+	switch {
+	case !up:
+		return &federator.Unknown{Path: m.from, RetryAfter: retryAfter}
+	case len(m.native) == 0 && m.found.Kind() == plugins.Directory:
+		return failure(plugins.Unsupported, "move", m.from)
+	}
+	return nil
+}
+
+func (m *move) run(ctx context.Context) error {
+	if len(m.native) == 0 {
+		if err := m.w.carry(ctx, m.s, m.from, m.to, m.client); err != nil {
+			return err
+		}
+	} else if err := m.each(ctx); err != nil {
+		return err
+	}
+	// What is left of the old name, and of what was at the new one.
+	ctx = context.WithoutCancel(ctx)
+	var graves []grave
+	for _, id := range m.others {
+		if r, ok := m.found.By(id); ok && r.Kind == plugins.File {
+			graves = append(graves, graveOf(m.from, &r))
+		} else {
+			graves = append(graves, grave{Path: name(m.from), Endpoint: id, Tree: true, Since: time.Now().UnixNano()})
+		}
+	}
+	if m.old != nil && len(m.native) > 0 {
+		for _, r := range m.old.Replicas {
+			if !m.moved(r.Endpoint) {
+				graves = append(graves, graveOf(m.to, &r))
+			}
+		}
+	}
+	m.w.veil.bury(ctx, graves)
+	m.w.f.Written(m.from, m.to)
+	if left := m.w.dissolve(ctx, m.s, graves); len(left) > 0 {
+		return m.known(left)
+	}
+	return nil
+}
+
+// known returns those failures that concern a copy that is known to be there.
+func (m *move) known(left Failures) error {
+	var failed Failures
+	for _, f := range left {
+		st := byName(m.s, f.Path, f.Endpoint)
+		if st == nil {
+			continue
+		}
+		_, holds := m.found.By(st.ID())
+		if m.old != nil && f.Path == m.to {
+			_, holds = m.old.By(st.ID())
+		}
+		if holds {
+			failed = append(failed, f)
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return failed
+}
+
+func (m *move) moved(id record.ID) bool {
+	for _, st := range m.native {
+		if st.st.ID() == id {
+			return true
+		}
+	}
+	return false
+}
+
+// each moves on one storage after the other, and back again if one fails.
+func (m *move) each(ctx context.Context) error {
+	for i, step := range m.native {
+		err := m.w.step(ctx, step, m.old != nil && m.replaces(step))
+		if err == nil {
+			continue
+		}
+		ctx := context.WithoutCancel(ctx)
+		var lost Failures
+		for _, done := range m.native[:i] {
+			if back := m.w.rename(ctx, done.st, done.to, done.from, false); back != nil {
+				lost = append(lost, Failure{Path: m.from, Endpoint: done.st.Name(), Err: back})
+			}
+		}
+		if plugins.KindOf(err).Silent() {
+			// It may have been done all the same.
+			if back := m.w.rename(ctx, step.st, step.to, step.from, false); back != nil && plugins.KindOf(back) != plugins.NotFound && plugins.KindOf(back) != plugins.Exists {
+				lost = append(lost, Failure{Path: m.from, Endpoint: step.st.Name(), Err: errors.Join(err, back)})
+			}
+		}
+		if lost != nil {
+			return lost
+		}
+		return err
+	}
+	return nil
+}
+
+// replaces reports whether a storage has something at to.
+func (m *move) replaces(s step) bool {
+	_, holds := m.old.By(s.st.ID())
+	return holds
+}
+
+// step makes the directories and moves.
+func (w *Writer) step(ctx context.Context, s step, replace bool) error {
+	if err := parents(ctx, s.st, s.to); err != nil {
+		return err
+	}
+	return w.rename(ctx, s.st, s.from, s.to, replace)
+}
+
+func (w *Writer) rename(ctx context.Context, st *federator.Storage, from, to string, replace bool) error {
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	began := time.Now()
+	err := st.Abilities().Mover.Move(ctx, from, to, replace)
+	st.Asked("move", err, began)
+	return err
+}

@@ -1,0 +1,216 @@
+package write
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"canopy/federator"
+	"canopy/federator/record"
+	"canopy/plugins"
+)
+
+// Stored is what became of an upload.
+type Stored struct {
+	Endpoint string
+	// Replaced is whether a file was there before.
+	Replaced bool
+	Entry    plugins.Entry
+}
+
+// atMost is for how long other front ends go on asking afresh for a path of
+// which nothing more is heard: the one that carries the upload may have died.
+const atMost = 6 * time.Hour
+
+// Put stores content at path. Nothing of it shows before it has ended well: an
+// error of content leaves what was there. The error is *ReadOnly, that of a
+// lookup, or a *plugins.Error.
+func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File) (Stored, error) {
+	letGo, err := w.paths.take(ctx, hold{path: p})
+	if err != nil {
+		return Stored{}, err
+	}
+	defer letGo()
+	s := w.f.Enter()
+	defer s.Leave()
+	plan, err := w.plan(ctx, s, p, &file, true)
+	if err != nil {
+		return Stored{}, err
+	}
+	done := w.veil.await(p, atMost)
+	defer done()
+	body := &once{r: w.checked(content, file.Digests)}
+	for _, st := range plan.choice {
+		entry, failed := w.put(ctx, st, plan, body, &file)
+		if err = failed; err == nil {
+			w.replace(ctx, s, plan, st.ID())
+			st.Sent()
+			return Stored{Endpoint: st.Name(), Replaced: plan.exists(), Entry: entry}, nil
+		}
+		if body.begun || ctx.Err() != nil {
+			break // it cannot be had a second time
+		}
+		w.log.Info("an endpoint does not take a file", "endpoint", st.Name(), "path", p, "err", err)
+	}
+	return Stored{}, err
+}
+
+// once is a body that remembers whether any of it was taken.
+type once struct {
+	r     io.Reader
+	begun bool
+}
+
+func (o *once) Read(p []byte) (int, error) {
+	o.begun = true
+	return o.r.Read(p)
+}
+
+// put stores the file on one storage.
+func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body io.Reader, file *File) (plugins.Entry, error) {
+	own := where(st, plan)
+	if !slices.Contains(plan.parents, st.ID()) {
+		if err := parents(ctx, st, own); err != nil {
+			return plugins.Entry{}, err
+		}
+	}
+	if err := w.exhume(ctx, st, plan.path); err != nil {
+		return plugins.Entry{}, err
+	}
+	a := st.Abilities()
+	up := plugins.Upload{Size: file.Size, ModTime: file.ModTime, New: !plan.exists()}
+	if a.Writer.Atomic() || a.Mover == nil || a.Remover == nil {
+		began := time.Now()
+		entry, err := a.Writer.Store(ctx, own, body, up)
+		st.Asked("store", err, began)
+		if err != nil && !a.Writer.Atomic() && !plan.exists() {
+			w.discard(st, own)
+		}
+		return entry, err
+	}
+	staged, err := w.stage(ctx, st)
+	if err != nil {
+		return plugins.Entry{}, err
+	}
+	began := time.Now()
+	entry, err := a.Writer.Store(ctx, staged, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime})
+	st.Asked("store", err, began)
+	if err != nil {
+		w.discard(st, staged)
+		return plugins.Entry{}, err
+	}
+	began = time.Now()
+	err = a.Mover.Move(ctx, staged, own, plan.exists())
+	st.Asked("move", err, began)
+	if err != nil {
+		w.discard(st, staged)
+	}
+	return entry, err
+}
+
+// where returns where on the storage the file goes: where it is, if it is
+// there, else where something new is put.
+func where(st *federator.Storage, plan *plan) string {
+	if plan.exists() {
+		if r, ok := plan.old.By(st.ID()); ok && int(r.Via) < len(st.Own()) {
+			return st.Own()[r.Via]
+		}
+	}
+	return st.Own()[0]
+}
+
+// stage returns a path in the staging directory of a storage, which names when
+// it was made.
+func (w *Writer) stage(ctx context.Context, st *federator.Storage) (string, error) {
+	dir := "/" + plugins.Staging
+	if maker := st.Abilities().Maker; maker != nil {
+		if err := maker.MakeDirectory(ctx, dir); err != nil && plugins.KindOf(err) != plugins.Exists {
+			return "", err
+		}
+	}
+	return dir + "/" + strconv.FormatInt(time.Now().Unix(), 36) + "-" + strings.ToLower(rand.Text()), nil
+}
+
+// begun returns when the staged file of that name was; the zero time where the
+// name is none that stage gives.
+func begun(name string) time.Time {
+	stamp, _, _ := strings.Cut(name, "-")
+	seconds, err := strconv.ParseInt(stamp, 36, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
+// discardTimeout bounds the removal of what was left by a failure.
+const discardTimeout = 10 * time.Second
+
+// discard removes what was stored in part. Its client may have gone. What
+// cannot be removed now is swept later where it is in the staging directory.
+func (w *Writer) discard(st *federator.Storage, own string) {
+	remover := st.Abilities().Remover
+	if remover == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), discardTimeout)
+	defer cancel()
+	if err := remover.Remove(ctx, own); err != nil && plugins.KindOf(err) != plugins.NotFound {
+		w.log.Warn("what is left of an upload could not be removed", "endpoint", st.Name(), "path", own, "err", err)
+	}
+}
+
+// replace takes the other copies away of a file that is now on the storage id,
+// those too that may be where nobody could be asked.
+func (w *Writer) replace(ctx context.Context, s *federator.Session, plan *plan, id record.ID) {
+	var graves []grave
+	if plan.exists() {
+		for _, r := range plan.old.Replicas {
+			if r.Endpoint != id {
+				graves = append(graves, graveOf(plan.path, &r))
+			}
+		}
+	}
+	for _, st := range s.Storages(plan.path) {
+		if st.ID() != id && st.Writable() && slices.Contains(plan.silent, st.Name()) && !hasGrave(graves, st.ID()) {
+			graves = append(graves, grave{Path: name(plan.path), Endpoint: st.ID(), Since: time.Now().UnixNano()})
+		}
+	}
+	if len(graves) == 0 {
+		return
+	}
+	// The client may go: what is half done is done to its end.
+	ctx = context.WithoutCancel(ctx)
+	w.veil.bury(ctx, graves)
+	w.f.Written(plan.path)
+	w.dissolve(ctx, s, graves)
+}
+
+func hasGrave(graves []grave, id record.ID) bool {
+	return slices.ContainsFunc(graves, func(g grave) bool { return g.Endpoint == id })
+}
+
+func graveOf(p string, r *record.Replica) grave {
+	return grave{Path: name(p), Endpoint: r.Endpoint, Seen: true, Size: r.Size, ModTime: r.ModTime, Since: time.Now().UnixNano()}
+}
+
+// exhume removes a dead copy of path from a storage to which the path is about
+// to be written again.
+func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) error {
+	for at := p; at != "/"; at = path.Dir(at) {
+		for _, g := range w.veil.all(at) {
+			if g.Endpoint != st.ID() || at != p && !g.Tree {
+				continue
+			}
+			if err := w.remains(ctx, st, g); err != nil {
+				return err
+			}
+			w.veil.unbury(ctx, g)
+		}
+	}
+	return nil
+}

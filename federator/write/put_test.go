@@ -1,0 +1,202 @@
+package write_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"canopy/federator"
+	"canopy/federator/place"
+	"canopy/federator/write"
+	"canopy/plugins"
+	"canopy/plugins/faults"
+)
+
+func TestPut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/d/": ""}), newSite("b", map[string]string{"/d/": "", "/d/on-b": "old"})
+		h := &hub{}
+		one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+		for _, f := range []*front{one, two} {
+			equal(t, "before", f.read("/d/new"), "absent")
+			equal(t, "before", f.list("/d"), "on-b")
+		}
+		equal(t, "a new one", kind(one.put("/d/new", "content")), "done")
+		for _, f := range []*front{one, two} {
+			equal(t, "seen at once", f.read("/d/new"), "content")
+			equal(t, "listed at once", f.list("/d"), "new on-b")
+		}
+		equal(t, "where", a.read("/d/new")+b.read("/d/new"), "content-")
+		equal(t, "over one that is on b", kind(two.put("/d/on-b", "other")), "done")
+		equal(t, "where", a.read("/d/on-b")+b.read("/d/on-b"), "-other")
+		equal(t, "seen", one.read("/d/on-b"), "other")
+
+		equal(t, "over a directory", kind(one.put("/d", "x")), "is a directory")
+		equal(t, "no parent", kind(one.put("/none/f", "x")), "no directory for it")
+		equal(t, "below a file", kind(one.put("/d/new/f", "x")), "no directory for it")
+		isNew := func(f *write.File) { f.New = true }
+		equal(t, "new over one", kind(one.put("/d/new", "x", isNew)), "exists already")
+		equal(t, "new", kind(one.put("/d/new2", "x", isNew)), "done")
+		match := func(holds bool) func(*write.File) {
+			return func(f *write.File) { f.Match = func(*federator.Found) bool { return holds } }
+		}
+		equal(t, "no match", kind(one.put("/d/new", "x", match(false))), "changed")
+		equal(t, "match of nothing", kind(one.put("/d/none", "x", match(true))), "changed")
+		equal(t, "match", kind(one.put("/d/new", "better", match(true))), "done")
+		equal(t, "seen", two.read("/d/new"), "better")
+	})
+}
+
+func TestPutMakesParents(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", map[string]string{"/only/on/b/": ""})
+		f := newFront(t, &hub{}, nil, a, b)
+		equal(t, "a parent of the namespace", kind(f.put("/only/on/b/f", "1")), "done")
+		equal(t, "made where the file goes", a.read("/only/on/b/f"), "1")
+		grid := newFront(t, &hub{}, func(s *write.Settings) { s.MakeParents = true }, a, b)
+		equal(t, "a parent that is nowhere", kind(grid.put("/no/where/f", "2")), "done")
+		equal(t, "made", a.read("/no/where/f"), "2")
+	})
+}
+
+// TestPutThatFails: whatever goes wrong, what was there is there, and nothing
+// else.
+func TestPutThatFails(t *testing.T) {
+	for _, without := range [][]string{nil, {"atomic"}} {
+		bubble(t, func(t *testing.T) {
+			a := newSite("a", map[string]string{"/f": "old"}, without...)
+			f := newFront(t, &hub{}, nil, a)
+			short := func(s *write.File) { s.Size = 100 }
+			equal(t, "too short", kind(f.put("/f", "short", short)), "invalid")
+			broken := io.MultiReader(strings.NewReader("half of"), iotest.ErrReader(errors.New("gone")))
+			if _, err := f.w.Put(t.Context(), "/f", broken, write.File{Size: -1, Client: nobody}); err == nil {
+				t.Error("a broken body is stored")
+			}
+			sum := func(s *write.File) { s.Digests = []plugins.Digest{{Algorithm: "md5", Sum: "0123456789abcdef"}} }
+			equal(t, "wrong sum", kind(f.put("/f", "content", sum)), "checksum")
+			a.Inject(faults.Rule{Op: "store", After: 3, Fail: plugins.Unavailable, Times: 1})
+			equal(t, "cut", kind(f.put("/f", "content")), "unavailable")
+			time.Sleep(time.Minute)
+			equal(t, "old", f.read("/f"), "old")
+			equal(t, "nothing else", f.list("/"), "f")
+			equal(t, "new", kind(f.put("/f", "new")), "done")
+			equal(t, "new", f.read("/f"), "new")
+		})
+	}
+}
+
+// TestOneName: a file with several copies is written over on one of them; the
+// others are out of sight at once, and then gone, also when their endpoint is
+// down for a while, and for front ends that come later.
+func TestOneName(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		old := map[string]string{"/f": "old content"}
+		a, b, c := newSite("a", old), newSite("b", old), newSite("c", old)
+		h := &hub{}
+		one, two := newFront(t, h, nil, a, b, c), newFront(t, h, nil, a, b, c)
+		equal(t, "before", two.read("/f"), "old content")
+		c.Inject(faults.Rule{Fail: plugins.Unavailable})
+		one.read("/none") // finds out
+		equal(t, "done", kind(one.put("/f", "new")), "done")
+		equal(t, "one", one.read("/f"), "new")
+		equal(t, "two", two.read("/f"), "new")
+		equal(t, "copies", a.read("/f")+b.read("/f")+c.read("/f"), "new-old content")
+		three := newFront(t, h, nil, a, b, c)
+		c.Heal()
+		for range 30 {
+			time.Sleep(time.Second)
+			for _, f := range []*front{one, two, three} {
+				if got := f.read("/f"); got != "new" {
+					t.Fatalf("somebody reads %q", got)
+				}
+			}
+		}
+		equal(t, "copies", a.read("/f")+b.read("/f")+c.read("/f"), "new--")
+		equal(t, "graves", len(h.kept), 0)
+	})
+}
+
+func TestWhereItCannotGo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/f": "1", "/both": "1"}), newSite("b", map[string]string{"/both": "1"})
+		a.readOnly = true
+		f := newFront(t, &hub{}, nil, a, b)
+		equal(t, "held read only", kind(f.put("/f", "2")), "read only")
+		equal(t, "one copy read only", kind(f.put("/both", "2")), "read only")
+		equal(t, "untouched", b.read("/both"), "1")
+		equal(t, "new", kind(f.put("/new", "2")), "done")
+		equal(t, "where", a.read("/new")+b.read("/new"), "-2")
+		b.tree.SetSpace(plugins.Space{Used: 5, Free: 3})
+		equal(t, "room", kind(f.put("/large", "four")), "no room")
+		b.Inject(faults.Rule{Fail: plugins.Unavailable})
+		f.read("/none")
+		equal(t, "all down", kind(f.put("/other", "2")), "unknown")
+	})
+}
+
+// TestTheNextTakesIt: an endpoint that refuses before any of the body was
+// taken is no reason to fail.
+func TestTheNextTakesIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		f := newFront(t, &hub{}, nil, a, b)
+		a.Inject(faults.Rule{Op: "store", Fail: plugins.Full})
+		equal(t, "done", kind(f.put("/f", "1")), "done")
+		equal(t, "where", a.read("/f")+b.read("/f"), "-1")
+	})
+}
+
+// TestRedirect: a client is sent to an endpoint, and stores the file there
+// itself some time later. Both front ends show it as soon as it is there.
+func TestRedirect(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/f": "old content"}), newSite("b", map[string]string{"/f": "old content"})
+		a.access, b.access = federator.Redirect, federator.Redirect
+		h := &hub{}
+		one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+		equal(t, "before", two.read("/f"), "old content")
+		target, carry, err := one.w.Redirect(t.Context(), "/f", write.File{Size: 3, Client: nobody})
+		if err != nil || carry {
+			t.Fatal(target, carry, err)
+		}
+		equal(t, "sent to", target.URL, "http://a.example/f")
+		time.Sleep(time.Minute)
+		equal(t, "while it is sent", one.read("/f")+two.read("/f"), "old contentold content")
+		if _, err := a.tree.Store(t.Context(), "/f", strings.NewReader("new"), plugins.Upload{Size: 3}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(11 * time.Second)
+		equal(t, "then", one.read("/f")+two.read("/f"), "newnew")
+		equal(t, "the other copy", b.read("/f"), "-")
+
+		target, _, err = one.w.Redirect(t.Context(), "/n", write.File{Size: -1, Client: nobody})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "before", two.read("/n"), "absent")
+		if _, err := a.tree.Store(t.Context(), "/n", strings.NewReader("new"), plugins.Upload{Size: 3}); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "at once", one.read("/n")+two.read("/n"), "newnew")
+		equal(t, "listed at once", two.list("/"), "f n")
+	})
+}
+
+func TestSpread(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		f := newFront(t, &hub{}, func(s *write.Settings) { s.Policy, _ = place.ByName("spread") }, a, b)
+		for _, name := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+			equal(t, name, kind(f.put("/"+name, name)), "done")
+		}
+		if n := strings.Count(f.list("/"), " "); n != 25 {
+			t.Errorf("%d names", n+1)
+		}
+		if e, err := a.tree.Stat(t.Context(), "/a"); err == nil && e.Size != 1 {
+			t.Error(e)
+		}
+	})
+}

@@ -1,0 +1,358 @@
+package write
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"canopy/federator"
+	"canopy/federator/record"
+)
+
+// Ledger keeps graves, for all front ends that share it and beyond their
+// lives. Its methods may be called concurrently.
+type Ledger interface {
+	// Put keeps value under key until Delete.
+	Put(ctx context.Context, key string, value []byte) error
+	Delete(ctx context.Context, key string) error
+	// All returns everything that is kept.
+	All(ctx context.Context) (map[string][]byte, error)
+}
+
+// Veil hides what was deleted or written over and has not gone yet, and knows
+// what is being written. It is made before the federator that looks through it.
+type Veil struct {
+	ledger Ledger // nil keeps graves in this process only
+	f      *federator.Federator
+	log    *slog.Logger
+
+	busy atomic.Int64 // how many graves and awaited paths there are: mostly none
+
+	mu      sync.RWMutex
+	graves  map[string][]grave
+	awaited map[string]awaited
+	dirs    map[string]int // how many awaited paths are in a directory
+}
+
+var _ federator.Veil = (*Veil)(nil)
+
+// NewVeil returns a veil that hides nothing yet. ledger may be nil.
+func NewVeil(ledger Ledger) *Veil {
+	return &Veil{ledger: ledger, graves: make(map[string][]grave), awaited: make(map[string]awaited), dirs: make(map[string]int)}
+}
+
+func (v *Veil) attach(f *federator.Federator, log *slog.Logger) { v.f, v.log = f, log }
+
+// grave is an endpoint's copy of a path that is dead.
+type grave struct {
+	Path     name      `json:"path"`
+	Endpoint record.ID `json:"endpoint"`
+	// Size and ModTime are those of the copy when it was seen last, if Seen:
+	// another one is alive.
+	Seen    bool  `json:"seen,omitempty"`
+	Size    int64 `json:"size,omitempty"`
+	ModTime int64 `json:"mtime,omitempty"`
+	// Tree is that all below the path is dead too.
+	Tree bool `json:"tree,omitempty"`
+	// Since is when it died, in Unix nanoseconds. Of a copy that was not seen,
+	// what is older is taken for it.
+	Since int64 `json:"since"`
+}
+
+func (g *grave) holds(p string, r *record.Replica) bool {
+	switch {
+	case g.Endpoint != r.Endpoint:
+		return false
+	case p == string(g.Path) && g.Seen:
+		return r.Size == g.Size && r.ModTime == g.ModTime
+	}
+	return r.ModTime < g.Since
+}
+
+func (g *grave) key() string {
+	return string(g.Path) + "\x00" + strconv.FormatUint(uint64(g.Endpoint), 16)
+}
+
+// name is a path as it travels in JSON, which cannot hold any byte.
+type name string
+
+// MarshalText implements encoding.TextMarshaler.
+func (n name) MarshalText() ([]byte, error) {
+	return base64.RawStdEncoding.AppendEncode(nil, []byte(n)), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *name) UnmarshalText(text []byte) error {
+	b, err := base64.RawStdEncoding.AppendDecode(nil, text)
+	*n = name(b)
+	return err
+}
+
+// awaited is a path to which something is being written.
+type awaited struct {
+	Path name `json:"path"`
+	// Until is when it is no longer waited for, in Unix nanoseconds.
+	Until int64 `json:"until"`
+}
+
+// Hides implements federator.Veil.
+func (v *Veil) Hides(p string, r *record.Replica) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for at := p; ; at = path.Dir(at) {
+		for i := range v.graves[at] {
+			if g := &v.graves[at][i]; (at == p || g.Tree) && g.holds(p, r) {
+				return true
+			}
+		}
+		if at == "/" || at == "." {
+			return false
+		}
+	}
+}
+
+// Buried implements federator.Veil.
+func (v *Veil) Buried(p string, id record.ID) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for at := p; ; at = path.Dir(at) {
+		for i := range v.graves[at] {
+			if g := &v.graves[at][i]; g.Endpoint == id && (at == p || g.Tree) {
+				return true
+			}
+		}
+		if at == "/" || at == "." {
+			return false
+		}
+	}
+}
+
+// Awaited implements federator.Veil.
+func (v *Veil) Awaited(p string) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	a, ok := v.awaited[p]
+	return ok && time.Now().UnixNano() < a.Until
+}
+
+// AwaitedIn implements federator.Veil.
+func (v *Veil) AwaitedIn(dir string) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.dirs[dir] > 0
+}
+
+// The words by which veils tell each other what they know, before JSON or a
+// path.
+const (
+	wordAwait  = "await "
+	wordDone   = "done "
+	wordBury   = "bury "
+	wordUnbury = "unbury "
+)
+
+// Heard implements federator.Veil. What it takes comes from outside.
+func (v *Veil) Heard(word string) {
+	switch {
+	case strings.HasPrefix(word, wordAwait):
+		var a awaited
+		if json.Unmarshal([]byte(word[len(wordAwait):]), &a) == nil && path.IsAbs(string(a.Path)) {
+			v.expect(a)
+		}
+	case strings.HasPrefix(word, wordDone):
+		v.arrived(word[len(wordDone):])
+	case strings.HasPrefix(word, wordBury):
+		var g grave
+		if json.Unmarshal([]byte(word[len(wordBury):]), &g) == nil && path.IsAbs(string(g.Path)) {
+			v.dig(g)
+		}
+	case strings.HasPrefix(word, wordUnbury):
+		var g grave
+		if json.Unmarshal([]byte(word[len(wordUnbury):]), &g) == nil {
+			v.fill(g)
+		}
+	}
+}
+
+func (v *Veil) say(word string, x any) {
+	b, err := json.Marshal(x)
+	if err != nil {
+		return // there is nothing in them that cannot be marshalled
+	}
+	v.f.Tell(word + string(b))
+}
+
+// await has all front ends ask afresh for p until done is called, or for as
+// long as a front end may be gone without word.
+func (v *Veil) await(p string, atMost time.Duration) (done func()) {
+	a := awaited{Path: name(p), Until: time.Now().Add(atMost).UnixNano()}
+	v.expect(a)
+	v.say(wordAwait, a)
+	v.f.Written(p)
+	return sync.OnceFunc(func() {
+		// First forgotten, so that nobody remembers what was before.
+		v.f.Written(p)
+		v.arrived(p)
+		v.f.Tell(wordDone + p)
+	})
+}
+
+func (v *Veil) expect(a awaited) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := string(a.Path)
+	if _, ok := v.awaited[p]; !ok {
+		v.dirs[path.Dir(p)]++
+		v.busy.Add(1)
+	}
+	v.awaited[p] = a
+}
+
+func (v *Veil) arrived(p string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.awaited[p]; !ok {
+		return
+	}
+	delete(v.awaited, p)
+	dir := path.Dir(p)
+	if v.dirs[dir]--; v.dirs[dir] == 0 {
+		delete(v.dirs, dir)
+	}
+	v.busy.Add(-1)
+}
+
+// expire drops what is no longer awaited.
+func (v *Veil) expire(now int64) {
+	v.mu.RLock()
+	var gone []string
+	for p, a := range v.awaited {
+		if a.Until <= now {
+			gone = append(gone, p)
+		}
+	}
+	v.mu.RUnlock()
+	for _, p := range gone {
+		v.arrived(p)
+		v.f.Written(p)
+	}
+}
+
+// bury hides copies everywhere, and reports which of them that outlives the
+// front ends that run now.
+func (v *Veil) bury(ctx context.Context, graves []grave) (kept []bool) {
+	kept = make([]bool, len(graves))
+	for i, g := range graves {
+		v.dig(g)
+		v.say(wordBury, g)
+		if v.ledger == nil {
+			continue
+		}
+		b, err := json.Marshal(g)
+		if err == nil {
+			err = v.ledger.Put(ctx, g.key(), b)
+		}
+		if err != nil {
+			v.log.Warn("what is to be removed would be forgotten if all front ends stop before", "path", string(g.Path), "err", err)
+			continue
+		}
+		kept[i] = true
+	}
+	return kept
+}
+
+// unbury forgets a grave whose copy has gone.
+func (v *Veil) unbury(ctx context.Context, g grave) {
+	if v.ledger != nil {
+		if err := v.ledger.Delete(ctx, g.key()); err != nil {
+			v.log.Warn("a grave stays in the ledger", "path", string(g.Path), "err", err)
+			return
+		}
+	}
+	v.fill(g)
+	v.say(wordUnbury, g)
+}
+
+func (v *Veil) dig(g grave) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := string(g.Path)
+	for i, old := range v.graves[p] {
+		if old.Endpoint == g.Endpoint {
+			v.graves[p][i] = g
+			return
+		}
+	}
+	v.graves[p] = append(v.graves[p], g)
+	v.busy.Add(1)
+}
+
+func (v *Veil) fill(g grave) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := string(g.Path)
+	all := v.graves[p]
+	for i, old := range all {
+		if old.Endpoint == g.Endpoint && old.Since <= g.Since {
+			kept := append(append([]grave(nil), all[:i]...), all[i+1:]...)
+			if len(kept) == 0 {
+				delete(v.graves, p)
+			} else {
+				v.graves[p] = kept
+			}
+			v.busy.Add(-1)
+			return
+		}
+	}
+}
+
+// all returns the graves; those of one path if p is not "".
+func (v *Veil) all(p string) []grave {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if p != "" {
+		return append([]grave(nil), v.graves[p]...)
+	}
+	var all []grave
+	for _, g := range v.graves {
+		all = append(all, g...)
+	}
+	return all
+}
+
+// restore takes over what the ledger has.
+func (v *Veil) restore(ctx context.Context) error {
+	if v.ledger == nil {
+		return nil
+	}
+	kept, err := v.ledger.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range kept {
+		var g grave
+		if json.Unmarshal(b, &g) == nil && path.IsAbs(string(g.Path)) {
+			v.dig(g)
+		}
+	}
+	return nil
+}
