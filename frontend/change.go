@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"canopy/federator/write"
+	"canopy/frontend/lock"
 	"canopy/plugins"
 )
 
@@ -26,10 +27,14 @@ func (x *exchange) remove() error {
 	if err := x.place(nil, false); err != nil {
 		return err
 	}
+	if err := x.unlocked(lock.Touch{Path: x.path, Tree: true, Member: true}); err != nil {
+		return err
+	}
 	may := func(path string) error { return x.allow(Delete, path) }
 	if err := w.Remove(x.Request.Context(), x.path, &x.client, may, nil); err != nil {
 		return x.partly(err)
 	}
+	x.released(x.path)
 	return x.made(false)
 }
 
@@ -44,6 +49,9 @@ func (x *exchange) mkcol() error {
 		return &problem{status: http.StatusUnsupportedMediaType, sentence: "A directory is made without a body."}
 	}
 	if err := x.place(nil, false); err != nil {
+		return err
+	}
+	if err := x.unlocked(lock.Touch{Path: x.path, Member: true}); err != nil {
 		return err
 	}
 	err = w.MakeDirectory(x.Request.Context(), x.path, &x.client)
@@ -85,6 +93,17 @@ func (x *exchange) move() error {
 	default:
 		return invalid("This Depth is not possible with " + x.Request.Method + ".")
 	}
+	touch, err := x.touch(to, true)
+	if err != nil {
+		return err
+	}
+	touches := []lock.Touch{touch}
+	if x.Request.Method == "MOVE" {
+		touches = append(touches, lock.Touch{Path: x.path, Tree: true, Member: true})
+	}
+	if err := x.unlocked(touches...); err != nil {
+		return err
+	}
 	var created bool
 	if x.Request.Method == "COPY" {
 		created, err = w.Copy(x.Request.Context(), x.path, to, overwrites(in), deep, &x.client)
@@ -93,6 +112,9 @@ func (x *exchange) move() error {
 	}
 	if err != nil {
 		return x.partly(err)
+	}
+	if x.Request.Method == "MOVE" {
+		x.released(x.path)
 	}
 	return x.made(created)
 }

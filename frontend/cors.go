@@ -3,6 +3,7 @@ package frontend
 import (
 	"io"
 	"net/http"
+	"strings"
 )
 
 // Values of headers, which net/http does not change.
@@ -24,13 +25,23 @@ const requestHeaders = "Accept, Authorization, Content-Type, Depth, If-Match, If
 // tell answers OPTIONS for the namespace.
 func (x *exchange) tell() error {
 	h := x.Header()
-	h["Dav"] = []string{"1"}
+	h["Dav"] = x.h.classes()
 	h["Ms-Author-Via"] = []string{"DAV"}
 	return x.permit(x.h.allowed())
 }
 
-// readers are the methods that change nothing. POST is how to ask for much.
-const readers = "OPTIONS, GET, HEAD, PROPFIND, POST"
+// readers returns those of the methods that change nothing. POST is how to ask
+// for much.
+func readers(methods string) string {
+	var all []string
+	for m := range strings.SplitSeq(methods, ", ") {
+		switch m {
+		case http.MethodOptions, http.MethodGet, http.MethodHead, "PROPFIND", http.MethodPost:
+			all = append(all, m)
+		}
+	}
+	return strings.Join(all, ", ")
+}
 
 // permit tells which methods can be used, also to browsers that ask before a
 // request of another origin.
@@ -41,7 +52,7 @@ func (x *exchange) permit(methods string) error {
 		h["Access-Control-Allow-Origin"] = anybody
 		// A page of another origin may read what anybody may. To change
 		// something in the name of whoever looks at it is not for it.
-		h["Access-Control-Allow-Methods"] = []string{readers}
+		h["Access-Control-Allow-Methods"] = []string{readers(methods)}
 		h["Access-Control-Allow-Headers"] = []string{requestHeaders}
 		h["Access-Control-Max-Age"] = []string{"86400"}
 	}

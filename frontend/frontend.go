@@ -49,6 +49,8 @@ type Handler struct {
 	look    uint64        // changes with the appearance of pages
 	lookups chan struct{} // holds a token for each path of many that is looked up
 
+	lockless atomic.Int64 // until when locks are not asked for, Unix nanoseconds
+
 	seed  uint64
 	count atomic.Uint64 // of the requests that were given an id
 }
@@ -102,7 +104,18 @@ func (h *Handler) allowed() string {
 	if h.options.Writer == nil {
 		return "OPTIONS, GET, HEAD, PROPFIND"
 	}
-	return "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY"
+	if h.options.Locks == nil {
+		return "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY"
+	}
+	return "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY, LOCK, UNLOCK"
+}
+
+// classes are those of RFC 4918 section 18 that are complied with.
+func (h *Handler) classes() []string {
+	if h.options.Writer == nil || h.options.Locks == nil {
+		return []string{"1"}
+	}
+	return []string{"1, 2"}
 }
 
 // serve routes the request: nothing stands between the path that came and the
@@ -147,6 +160,10 @@ func (x *exchange) serve() error {
 		return x.mkcol()
 	case "MOVE", "COPY":
 		return x.move()
+	case "LOCK":
+		return x.lock()
+	case "UNLOCK":
+		return x.unlock()
 	}
 	return x.refuse()
 }

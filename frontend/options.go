@@ -9,6 +9,7 @@ import (
 	"canopy/federator"
 	"canopy/federator/geo"
 	"canopy/federator/write"
+	"canopy/frontend/lock"
 	"canopy/web"
 )
 
@@ -20,7 +21,10 @@ type Options struct {
 	Federator *federator.Federator
 	// Writer changes the federation; nil where it can be read only.
 	Writer *write.Writer
-	Pages  *web.Pages
+	// Locks are those of the federation, shared by its front ends; nil is that
+	// there are none.
+	Locks *lock.Table
+	Pages *web.Pages
 	// Atlas places clients; it is to be the one that the federator has, so
 	// that their places compare. Nil places nobody.
 	Atlas *geo.Atlas

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"time"
 
 	"canopy/federator"
 	"canopy/federator/record"
+	"canopy/frontend/lock/lockinfo"
 	"canopy/frontend/mediatype"
 	"canopy/plugins"
 	"canopy/plugins/wire/multistatus"
@@ -104,6 +106,11 @@ func (x *exchange) propfindOne(ask propfind.Request) error {
 	if e.Kind == plugins.Directory {
 		x.space(&e, ask)
 	}
+	locks, err := x.locks(ask, false)
+	if err != nil {
+		return err
+	}
+	e.Locks = locks(x.path)
 	w := x.multistatus(ask)
 	if err := w.Target(&e); err != nil {
 		return errBroken
@@ -127,6 +134,11 @@ func (x *exchange) propfindAll(ask propfind.Request, d *federator.Directory, of 
 		// davix asks for the quota with every listing and makes no use of it.
 		x.space(&e, ask)
 	}
+	locks, err := x.locks(ask, true)
+	if err != nil {
+		return err
+	}
+	e.Locks = locks(x.path)
 	w := x.multistatus(ask)
 	if err := w.Target(&e); err != nil {
 		return errBroken
@@ -136,7 +148,7 @@ func (x *exchange) propfindAll(ask propfind.Request, d *federator.Directory, of 
 		if err != nil {
 			return x.broken(err)
 		}
-		e.Name = c.Name
+		e.Name, e.Locks = c.Name, locks(path.Join(x.path, c.Name))
 		fill(&e, &c.Facts, kindOf(c), ask)
 		if err := w.Child(&e); err != nil {
 			return errBroken
@@ -167,6 +179,30 @@ func fill(e *multistatus.Entry, f *record.Facts, kind plugins.EntryKind, ask pro
 	}
 }
 
+// locks returns what gives the property lockdiscovery of the path, and of its
+// children if deep; nothing where nobody asks for it.
+func (x *exchange) locks(ask propfind.Request, deep bool) (of func(path string) []byte, err error) {
+	t := x.h.options.Locks
+	if t == nil || !ask.Wanted().Has(propfind.LockDiscovery) {
+		return func(string) []byte { return nil }, nil
+	}
+	now := time.Now()
+	find := t.Find
+	if deep {
+		find = t.Tree
+	}
+	set, err := find(x.Request.Context(), now, x.path)
+	if err != nil {
+		return nil, locking(err)
+	}
+	return func(path string) []byte {
+		if locks := set.On(path); len(locks) > 0 {
+			return lockinfo.AppendDiscovery(nil, now, x.h.prefix, locks)
+		}
+		return nil
+	}, nil
+}
+
 // space finds out the room, if it was asked for by name.
 func (x *exchange) space(e *multistatus.Entry, ask propfind.Request) {
 	if !ask.Known.Has(propfind.QuotaUsed) && !ask.Known.Has(propfind.QuotaAvailable) {
@@ -190,9 +226,12 @@ func (x *exchange) multistatus(ask propfind.Request) *multistatus.Writer {
 	h := x.Header()
 	h["Content-Type"] = []string{"application/xml; charset=utf-8"}
 	h["Cache-Control"] = uncached
-	h["Dav"] = []string{"1"}
+	h["Dav"] = x.h.classes()
 	x.expose()
 	o := multistatus.Options{Path: x.h.prefix + x.path, Request: ask, ContentType: mediatype.Of}
+	if x.h.options.Writer != nil && x.h.options.Locks != nil {
+		o.SupportedLock = lockinfo.AppendSupported(nil)
+	}
 	if x.path == "/" && x.h.prefix != "" {
 		o.Path = x.h.prefix
 	}

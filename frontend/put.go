@@ -40,6 +40,13 @@ func (x *exchange) put() error {
 			return !v.Failed(in)
 		}
 	}
+	touch, err := x.touch(x.path, false)
+	if err == nil {
+		err = x.unlocked(touch)
+	}
+	if err != nil {
+		return err
+	}
 	if !x.mustTake() {
 		t, carry, err := w.Redirect(x.Request.Context(), x.path, file)
 		if err != nil {

@@ -293,8 +293,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// share is what one replica delivered.
-type share struct {
+// part is what one replica delivered.
+type part struct {
 	URL   string `json:"url"`
 	Bytes int64  `json:"bytes"`
 }
@@ -307,16 +307,16 @@ func (f *fetch) report(a client.Address, name string, r download.Result) error {
 		Size     int64             `json:"size"`
 		Resumed  int64             `json:"resumed,omitempty"`
 		Verified map[string]string `json:"verified,omitempty"`
-		Replicas []share           `json:"replicas"`
-	}{URL: shownURL(a), File: f.to.path(name), Size: r.Size, Resumed: r.Resumed, Replicas: []share{}}
+		Replicas []part            `json:"replicas"`
+	}{URL: shownURL(a), File: f.to.path(name), Size: r.Size, Resumed: r.Resumed, Replicas: []part{}}
 	if r.Verified.Algorithm != "" {
 		object.Verified = map[string]string{r.Verified.Algorithm: digest.Hex(r.Verified)}
 	}
 	for url, bytes := range r.Replicas {
 		url, _, _ := strings.Cut(url, "?")
-		object.Replicas = append(object.Replicas, share{url, bytes})
+		object.Replicas = append(object.Replicas, part{url, bytes})
 	}
-	slices.SortFunc(object.Replicas, func(x, y share) int { return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.URL, y.URL)) })
+	slices.SortFunc(object.Replicas, func(x, y part) int { return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.URL, y.URL)) })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.world.object(object)

@@ -21,6 +21,7 @@ import (
 // commands are the commands of canopy; their comments are the help.
 type commands struct {
 	Demo       demo       `cmd:"" help:"Start a federation to try, with sample files and no configuration."`
+	Share      share      `cmd:"" help:"Share a directory as an HTTP and WebDAV data server."`
 	Serve      serve      `cmd:"" help:"Serve the federation that a configuration file describes."`
 	Check      check      `cmd:"" help:"Find what is wrong with a configuration file, or with its endpoints."`
 	Ls         ls         `cmd:"" help:"List a directory of a federation, or of any WebDAV or web server."`

@@ -41,6 +41,8 @@ import (
 	"canopy/federator/write"
 	"canopy/frontend"
 	"canopy/frontend/listen"
+	"canopy/frontend/lock"
+	lockredis "canopy/frontend/lock/redis"
 	"canopy/frontend/monitor"
 	"canopy/frontend/monitor/accesslog"
 	"canopy/plugins/wire/digest"
@@ -66,6 +68,7 @@ type Service struct {
 	log       *slog.Logger
 	federator *federator.Federator
 	writer    *write.Writer
+	locks     *lock.Table
 	pages     *web.Pages
 	metrics   *monitor.Metrics
 	ready     monitor.Readiness
@@ -123,12 +126,15 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		s.access = accesslog.New(o.AccessLog, format, o.Log)
 	}
 	var graves write.Ledger
+	var locks lock.Store = new(lock.Memory)
 	if o.Config.Cache.Redis != nil {
 		if s.client, err = redis.NewClient(redis.Options{URL: o.Config.Cache.Redis.URL(), PasswordFile: o.Config.Cache.RedisPasswordFile, Log: s.log}); err != nil {
 			return nil, errors.Join(fmt.Errorf("cache.redis: %w", err), shared.Close())
 		}
 		graves = redis.NewLedger(s.client, "graves")
+		locks = lockredis.New(lockredis.Options{Client: s.client})
 	}
+	s.locks = lock.New(lock.Options{Store: locks})
 	veil := write.NewVeil(graves)
 	s.federator = federator.New(
 		federator.Bounds{Entries: o.Config.Cache.Entries, Bytes: max(int64(o.Config.Cache.Entries)*bytesPerEntry, leastBytes)},
@@ -280,7 +286,7 @@ func (s *Service) frontend(c *configs.Config, where *geo.Atlas, guard *guard) fr
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
 		if e.Write {
-			o.Writer = s.writer
+			o.Writer, o.Locks = s.writer, s.locks
 		}
 		if o.Lookups == 0 || e.Limits.Requests < o.Lookups {
 			o.Lookups = min(e.Limits.Requests, mostLookups)

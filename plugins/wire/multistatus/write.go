@@ -48,6 +48,9 @@ func (w *Writer) properties(e *Entry, name string) error {
 // when they are wanted.
 func (w *Writer) possessed(e *Entry, contentType string) propfind.Set {
 	has := propfind.SetOf(propfind.ResourceType, propfind.DisplayName, propfind.SupportedLock)
+	if w.options.SupportedLock != nil {
+		has |= 1 << propfind.LockDiscovery
+	}
 	if writable(e.ModTime) {
 		has |= 1 << propfind.LastModified
 	}
@@ -140,7 +143,10 @@ func (w *Writer) values(e *Entry, name, contentType string, set propfind.Set) {
 		b = append(b, "</D:quota-available-bytes>"...)
 	}
 	if set.Has(propfind.SupportedLock) {
-		b = append(b, "<D:supportedlock/>"...)
+		b = appendOr(b, w.options.SupportedLock, "<D:supportedlock/>")
+	}
+	if set.Has(propfind.LockDiscovery) {
+		b = appendOr(b, e.Locks, "<D:lockdiscovery/>")
 	}
 	if set.Has(propfind.DCacheChecksums) {
 		b = appendDCache(b, e.Digests)
@@ -149,6 +155,14 @@ func (w *Writer) values(e *Entry, name, contentType string, set propfind.Set) {
 		b = appendOwncloud(b, e.Digests)
 	}
 	w.buf = b
+}
+
+// appendOr appends element, or, if there is none, what is empty.
+func appendOr(b, element []byte, empty string) []byte {
+	if element == nil {
+		return append(b, empty...)
+	}
+	return append(b, element...)
 }
 
 // appendElement appends an empty element for p, whose prefix is declared.

@@ -24,6 +24,9 @@ type Options struct {
 	// Brief leaves out the propstats of properties that a resource does not
 	// have (RFC 8144, "Prefer: return=minimal").
 	Brief bool
+	// SupportedLock is the element supportedlock of all resources; nil is an
+	// empty one, and that there are no locks at all.
+	SupportedLock []byte
 	// ContentType returns the media type of the file called name, "" if it has
 	// none. Nil is that for all files.
 	ContentType func(name string) string
@@ -38,6 +41,8 @@ type Entry struct {
 	// Space is the room of a collection; it is never written for a file, whose
 	// size davix would take it for.
 	Space *plugins.Space
+	// Locks is the element lockdiscovery; nil is an empty one.
+	Locks []byte
 }
 
 // Writer writes a multistatus document as it comes. Every response has exactly

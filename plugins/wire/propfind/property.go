@@ -20,6 +20,7 @@ const (
 	QuotaUsed      // RFC 4331, of collections only
 	QuotaAvailable // RFC 4331, of collections only
 	SupportedLock
+	LockDiscovery     // where there are locks
 	DCacheChecksums   // Checksums of dCache
 	OwncloudChecksums // checksums of ownCloud and Nextcloud
 	properties        // how many there are
@@ -43,6 +44,7 @@ var names = [properties]xml.Name{
 	QuotaUsed:         {Space: DAV, Local: "quota-used-bytes"},
 	QuotaAvailable:    {Space: DAV, Local: "quota-available-bytes"},
 	SupportedLock:     {Space: DAV, Local: "supportedlock"},
+	LockDiscovery:     {Space: DAV, Local: "lockdiscovery"},
 	DCacheChecksums:   {Space: DCache, Local: "Checksums"},
 	OwncloudChecksums: {Space: Owncloud, Local: "checksums"},
 }
