@@ -104,11 +104,12 @@ func (x *exchange) move() error {
 	if err := x.unlocked(touches...); err != nil {
 		return err
 	}
+	may := func(path string) error { return x.allow(right, path) }
 	var created bool
 	if x.Request.Method == "COPY" {
-		created, err = w.Copy(x.Request.Context(), x.path, to, overwrites(in), deep, &x.client)
+		created, err = w.Copy(x.Request.Context(), x.path, to, overwrites(in), deep, &x.client, may)
 	} else {
-		created, err = w.Move(x.Request.Context(), x.path, to, overwrites(in), &x.client)
+		created, err = w.Move(x.Request.Context(), x.path, to, overwrites(in), &x.client, may)
 	}
 	if err != nil {
 		return x.partly(err)

@@ -35,6 +35,7 @@ type site struct {
 	*faults.Endpoint
 	tree   *mem.Endpoint
 	config federator.Endpoint
+	tb     testing.TB
 }
 
 // newSite returns a storage that holds tree and lacks the abilities without.
@@ -46,7 +47,7 @@ func newSite(t testing.TB, name string, tree map[string]string, without ...strin
 	}
 	id := fnv.New64a()
 	io.WriteString(id, name)
-	s := &site{tree: mem.New("http://"+name+".example/data", tree)}
+	s := &site{tree: mem.New("http://"+name+".example/data", tree), tb: t}
 	s.Endpoint = faults.New(s.tree, without...)
 	s.config = federator.Endpoint{
 		Name: name, ID: record.ID(id.Sum64()), Fingerprint: name, Type: "mem", Mount: "/", Names: names, Site: strings.ToUpper(name),

@@ -11,12 +11,14 @@ import (
 	"canopy/plugins/faults"
 )
 
+func anything(string) error { return nil }
+
 func (f *front) remove(path string) error {
-	return f.w.Remove(f.t.Context(), path, nobody, nil, nil)
+	return f.w.Remove(f.t.Context(), path, nobody, anything, nil)
 }
 
 func (f *front) move(from, to string, overwrite bool) string {
-	created, err := f.w.Move(f.t.Context(), from, to, overwrite, nobody)
+	created, err := f.w.Move(f.t.Context(), from, to, overwrite, nobody, anything)
 	if err == nil && !created {
 		return "replaced"
 	}
@@ -33,7 +35,7 @@ func TestRemove(t *testing.T) {
 		equal(t, "a file", kind(one.remove("/d/f")), "done")
 		equal(t, "gone", one.read("/d/f")+two.read("/d/f")+two.list("/d")+a.read("/d/f")+b.read("/d/f"), "absentabsentsub--")
 		gone := 0
-		equal(t, "a tree", kind(one.w.Remove(t.Context(), "/d", nobody, nil, func(n int) { gone = n })), "done")
+		equal(t, "a tree", kind(one.w.Remove(t.Context(), "/d", nobody, anything, func(n int) { gone = n })), "done")
 		equal(t, "how many", gone, 3)
 		equal(t, "gone", one.read("/d/sub/g")+two.read("/d")+two.list("/")+a.read("/d")+b.read("/d/sub"), "absentabsentempty keep--")
 		equal(t, "what is not there", kind(one.remove("/d")), "absent")
@@ -250,7 +252,7 @@ func TestCopy(t *testing.T) {
 		a, b := newSite("a", map[string]string{"/d/x": "1", "/d/deep/y": "2", "/f": "3"}), newSite("b", map[string]string{"/d/z": "4"})
 		f := newFront(t, &hub{}, nil, a, b)
 		duplicate := func(from, to string, overwrite, deep bool) string {
-			created, err := f.w.Copy(t.Context(), from, to, overwrite, deep, nobody)
+			created, err := f.w.Copy(t.Context(), from, to, overwrite, deep, nobody, anything)
 			return fmt.Sprint(kind(err), " ", created)
 		}
 		equal(t, "a file", duplicate("/f", "/g", false, true), "done true")

@@ -12,8 +12,9 @@ import (
 // Copy makes to a copy of from, through here: of a directory with all that is in
 // it if deep, else of the directory alone. What is at to is replaced if
 // overwrite says so, and is an error of Kind Exists otherwise; other errors are
-// as those of Move. A copy of a tree that fails midway leaves what was copied.
-func (w *Writer) Copy(ctx context.Context, from, to string, overwrite, deep bool, c *choice.Client) (created bool, err error) {
+// as those of Move. may is asked for each path before it is read. A copy of a
+// tree that fails midway leaves what was copied.
+func (w *Writer) Copy(ctx context.Context, from, to string, overwrite, deep bool, c *choice.Client, may func(path string) error) (created bool, err error) {
 	if from == to || below(to, from) || below(from, to) {
 		return false, failure(plugins.Invalid, "copy", to)
 	}
@@ -33,28 +34,46 @@ func (w *Writer) Copy(ctx context.Context, from, to string, overwrite, deep bool
 		return false, err
 	}
 	if old != nil && (old.Kind() == plugins.Directory || found.Kind() == plugins.Directory) {
-		if err := w.remove(ctx, s, to, c, nil, nil); err != nil {
+		if err := w.remove(ctx, s, to, c, anything, nil); err != nil {
 			return false, err
 		}
 	}
-	left := w.settings.Load().Most
 	if found.Kind() == plugins.Directory {
-		return old == nil, w.copyTree(ctx, s, from, to, deep, c, &left)
+		copied := &copying{w: w, s: s, client: c, may: may, deep: deep, left: w.settings.Load().Most}
+		return old == nil, copied.tree(ctx, from, to)
+	}
+	if err := may(from); err != nil {
+		return false, err
 	}
 	return old == nil, w.carry(ctx, s, from, to, c)
 }
 
-func (w *Writer) copyTree(ctx context.Context, s *federator.Session, from, to string, deep bool, c *choice.Client, left *int) error {
-	if *left--; *left < 0 {
-		return &plugins.Error{Kind: plugins.Invalid, Op: "copy", Path: from, Err: errTooMany}
+// copying is one Copy of a directory.
+type copying struct {
+	w      *Writer
+	s      *federator.Session
+	client *choice.Client
+	may    func(path string) error
+	deep   bool
+	left   int // how many paths may still be copied
+}
+
+// spend counts a path that is about to be copied, if it may be.
+func (c *copying) spend(p string) error {
+	if c.left--; c.left < 0 {
+		return &plugins.Error{Kind: plugins.Invalid, Op: "copy", Path: p, Err: errTooMany}
 	}
-	if err := w.mkdir(ctx, s, to, c); err != nil {
+	return c.may(p)
+}
+
+func (c *copying) tree(ctx context.Context, from, to string) error {
+	if err := c.spend(from); err != nil {
 		return err
 	}
-	if !deep {
-		return nil
+	if err := c.w.mkdir(ctx, c.s, to, c.client); err != nil || !c.deep {
+		return err
 	}
-	d, err := w.f.List(ctx, from)
+	d, err := c.w.f.List(ctx, from)
 	if err != nil {
 		return err
 	}
@@ -65,11 +84,9 @@ func (w *Writer) copyTree(ctx context.Context, s *federator.Session, from, to st
 		}
 		at, into := path.Join(from, child.Name), path.Join(to, child.Name)
 		if child.Kind() == plugins.Directory {
-			err = w.copyTree(ctx, s, at, into, deep, c, left)
-		} else if *left--; *left < 0 {
-			err = &plugins.Error{Kind: plugins.Invalid, Op: "copy", Path: at, Err: errTooMany}
-		} else {
-			err = w.carry(ctx, s, at, into, c)
+			err = c.tree(ctx, at, into)
+		} else if err = c.spend(at); err == nil {
+			err = c.w.carry(ctx, c.s, at, into, c.client)
 		}
 		if err != nil {
 			return err

@@ -15,9 +15,9 @@ import (
 // endpoint cannot, because to lies elsewhere, the file is carried over. What is
 // at to is replaced if overwrite says so, and is an error of Kind Exists
 // otherwise. If one of several endpoints fails, the others are moved back.
-// created is whether nothing was at to. Other errors are NoParent, *ReadOnly,
+// Before anything is touched, may is asked for each path that goes away. created is whether nothing was at to. Other errors are NoParent, *ReadOnly,
 // Failures where it could not be taken back, and those of a lookup.
-func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *choice.Client) (created bool, err error) {
+func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *choice.Client, may func(path string) error) (created bool, err error) {
 	if from == to || below(to, from) || below(from, to) {
 		return false, failure(plugins.Invalid, "move", to)
 	}
@@ -39,6 +39,10 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if err != nil {
 		return false, err
 	}
+	r := &removal{w: w, s: s, client: c, may: may, left: w.settings.Load().Most}
+	if err := r.survey(ctx, from, found.Kind(), &found.Facts); err != nil {
+		return false, err
+	}
 	m := &move{w: w, s: s, from: from, to: to, found: &found, old: old, client: c}
 	if err := m.plan(); err != nil {
 		return false, err
@@ -47,7 +51,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	defer doneFrom()
 	defer doneTo()
 	if old != nil && (old.Kind() == plugins.Directory || found.Kind() == plugins.Directory) {
-		if err := w.remove(ctx, s, to, c, nil, nil); err != nil {
+		if err := w.remove(ctx, s, to, c, anything, nil); err != nil {
 			return false, err
 		}
 		m.old = nil
@@ -99,9 +103,6 @@ type step struct {
 
 // plan finds out who can do what, before anything is touched.
 func (m *move) plan() error {
-	if err := (&removal{s: m.s}).check(m.from, &m.found.Facts); err != nil {
-		return err
-	}
 	up := false
 	for _, st := range m.s.Storages(m.from) {
 		r, holds := m.found.By(st.ID())
@@ -242,3 +243,6 @@ func (w *Writer) rename(ctx context.Context, st *federator.Storage, from, to str
 	st.Asked("move", err, began)
 	return err
 }
+
+// anything is what may be touched by one who was allowed to overwrite it.
+func anything(string) error { return nil }

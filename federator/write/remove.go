@@ -71,8 +71,8 @@ type removal struct {
 	failures Failures
 }
 
-// errTooMany is the end of a removal that touches more than it may.
-var errTooMany = errors.New("there is more in it than one request may remove")
+// errTooMany is the end of a change that touches more than it may.
+var errTooMany = errors.New("there is more in it than one request may change")
 
 // survey goes through all that is to be removed, and returns an error for what
 // may not be.
@@ -80,10 +80,8 @@ func (r *removal) survey(ctx context.Context, p string, kind plugins.EntryKind, 
 	if r.left--; r.left < 0 {
 		return &plugins.Error{Kind: plugins.Invalid, Op: "remove", Path: p, Err: errTooMany}
 	}
-	if r.may != nil {
-		if err := r.may(p); err != nil {
-			return err
-		}
+	if err := r.may(p); err != nil {
+		return err
 	}
 	if r.s.Virtual(p) {
 		return &ReadOnly{Path: p}
