@@ -129,9 +129,10 @@ func (w *Writer) carryTo(ctx context.Context, s *federator.Session, st *federato
 		return err
 	}
 	defer content.Close() // it was read to its end, or failed already
-	_, err = w.put(ctx, st, plan, w.checked(content, d.Digests()), file)
+	_, err = w.put(ctx, st, plan, &once{r: w.checked(content, d.Digests())}, file)
 	if err == nil {
 		w.replace(ctx, s, plan, st.ID())
+		w.settle(ctx, s, plan.path)
 	}
 	return err
 }

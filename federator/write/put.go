@@ -1,6 +1,7 @@
 package write
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"canopy/federator"
+	"canopy/federator/choice"
+	"canopy/federator/geo"
 	"canopy/federator/record"
 	"canopy/plugins"
 )
@@ -49,6 +52,7 @@ func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File
 		entry, failed := w.put(ctx, st, plan, body, &file)
 		if err = failed; err == nil {
 			w.replace(ctx, s, plan, st.ID())
+			w.settle(ctx, s, p)
 			st.Sent()
 			return Stored{Endpoint: st.Name(), Replaced: plan.exists(), Entry: entry}, nil
 		}
@@ -72,7 +76,7 @@ func (o *once) Read(p []byte) (int, error) {
 }
 
 // put stores the file on one storage.
-func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body io.Reader, file *File) (plugins.Entry, error) {
+func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
 	own := where(st, plan)
 	if !slices.Contains(plan.parents, st.ID()) {
 		if err := parents(ctx, st, own); err != nil {
@@ -83,34 +87,52 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 		return plugins.Entry{}, err
 	}
 	a := st.Abilities()
-	up := plugins.Upload{Size: file.Size, ModTime: file.ModTime, New: !plan.exists()}
-	if a.Writer.Atomic() || a.Mover == nil || a.Remover == nil {
+	if !a.Writer.Atomic() && a.Mover != nil && a.Remover != nil {
+		return w.putStaged(ctx, st, own, plan.exists(), body, file)
+	}
+	store := func() (plugins.Entry, error) {
 		began := time.Now()
-		entry, err := a.Writer.Store(ctx, own, body, up)
+		entry, err := a.Writer.Store(ctx, own, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime, New: !plan.exists()})
 		st.Asked("store", err, began)
-		if err != nil && !a.Writer.Atomic() && !plan.exists() {
-			w.discard(st, own)
-		}
 		return entry, err
 	}
+	entry, err := store()
+	if plugins.KindOf(err) == plugins.NoParent && !body.begun {
+		// The directory was known, and has gone since.
+		if err = parents(ctx, st, own); err == nil {
+			entry, err = store()
+		}
+	}
+	if err != nil && !a.Writer.Atomic() && !plan.exists() {
+		w.discard(st, own)
+	}
+	return entry, err
+}
+
+// putStaged stores the file where nobody sees it, and moves it when it is
+// whole.
+func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own string, replace bool, body io.Reader, file *File) (plugins.Entry, error) {
 	staged, err := w.stage(ctx, st)
 	if err != nil {
 		return plugins.Entry{}, err
 	}
 	began := time.Now()
-	entry, err := a.Writer.Store(ctx, staged, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime})
+	entry, err := st.Abilities().Writer.Store(ctx, staged, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime})
 	st.Asked("store", err, began)
+	if err == nil {
+		err = w.rename(ctx, st, staged, own, replace)
+		if plugins.KindOf(err) == plugins.NoParent {
+			// The directory was known, and has gone since.
+			if err = parents(ctx, st, own); err == nil {
+				err = w.rename(ctx, st, staged, own, replace)
+			}
+		}
+	}
 	if err != nil {
 		w.discard(st, staged)
 		return plugins.Entry{}, err
 	}
-	began = time.Now()
-	err = a.Mover.Move(ctx, staged, own, plan.exists())
-	st.Asked("move", err, began)
-	if err != nil {
-		w.discard(st, staged)
-	}
-	return entry, err
+	return entry, nil
 }
 
 // where returns where on the storage the file goes: where it is, if it is
@@ -189,6 +211,27 @@ func (w *Writer) replace(ctx context.Context, s *federator.Session, plan *plan, 
 	w.f.Written(plan.path)
 	w.dissolve(ctx, s, graves)
 }
+
+// settle sees to it that a file is of one content where two front ends have
+// stored it at the same time, neither of which knew of the other: the one that
+// ended last finds both, and the newer stays.
+func (w *Writer) settle(ctx context.Context, s *federator.Session, p string) {
+	if writable := len(s.Storages(p)); writable < 2 {
+		return
+	}
+	found, err := w.f.Lookup(context.WithoutCancel(ctx), p, federator.All, nobody)
+	if err != nil || found.Kind() != plugins.File || len(found.Diverged()) == 0 {
+		return
+	}
+	newest := slices.MaxFunc(found.Replicas, func(a, b record.Replica) int {
+		return cmp.Or(cmp.Compare(a.ModTime, b.ModTime), cmp.Compare(a.Endpoint, b.Endpoint))
+	})
+	w.replace(ctx, s, &plan{path: p, old: found}, newest.Endpoint)
+}
+
+// nobody is a client of no place, for questions whose answer does not depend on
+// it.
+var nobody = &choice.Client{Place: new(geo.Place)}
 
 func hasGrave(graves []grave, id record.ID) bool {
 	return slices.ContainsFunc(graves, func(g grave) bool { return g.Endpoint == id })

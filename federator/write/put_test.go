@@ -185,6 +185,44 @@ func TestRedirect(t *testing.T) {
 	})
 }
 
+// TestTwoAtOnce: two front ends store one name at the same time, on different
+// endpoints. One content is left, and it is of one of them.
+func TestTwoAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		h := &hub{}
+		one := newFront(t, h, nil, a, b)
+		two := newFront(t, h, nil, b, a) // another first choice
+		for _, s := range []*site{a, b} {
+			s.Inject(faults.Rule{Op: "store", Delay: time.Second})
+		}
+		done := make(chan error, 1)
+		go func() { done <- two.put("/f", "second") }()
+		equal(t, "one", kind(one.put("/f", "first")), "done")
+		equal(t, "two", kind(<-done), "done")
+		time.Sleep(10 * time.Second)
+		got := a.read("/f") + b.read("/f")
+		if got != "first-" && got != "-second" {
+			t.Errorf("there is %q", got)
+		}
+		if one.read("/f") != two.read("/f") {
+			t.Error("they differ")
+		}
+	})
+}
+
+// TestDirectoryGone: a directory that was known to be there has gone since.
+func TestDirectoryGone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newSite("a", map[string]string{"/d/f": "1"})
+		f := newFront(t, &hub{}, nil, a)
+		equal(t, "before", f.read("/d"), "/")
+		a.tree.Drop("/d")
+		equal(t, "stored", kind(f.put("/d/g", "2")), "done")
+		equal(t, "there", a.read("/d/g"), "2")
+	})
+}
+
 func TestSpread(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a, b := newSite("a", nil), newSite("b", nil)

@@ -88,6 +88,7 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 			if last = r; whole && changed(&before, &r) {
 				s := w.f.Enter()
 				w.replace(ctx, s, plan, st.ID())
+				w.settle(ctx, s, plan.path)
 				s.Leave()
 				return
 			}
