@@ -127,7 +127,15 @@ const (
 	unattended               // it is for the cache's sake
 	// anew is unattended, and believes nothing that is known already.
 	anew
+	// afresh is attended, and asks all who can be asked.
+	afresh
 )
+
+// waits reports whether somebody waits for the flight.
+func (m manner) waits() bool { return m == attended || m == afresh }
+
+// believes reports whether what is known is not asked for again.
+func (m manner) believes() bool { return m == attended || m == unattended }
 
 // fly joins the flight for path or starts one. An attending caller waits on
 // it, and calls part when it no longer does.
@@ -138,7 +146,7 @@ func (f *Federator) fly(path string, prior known, how manner) *flight {
 		if fl.ended || fl.ctx.Err() != nil || fl.g != f.gen.Load() {
 			return false
 		}
-		if how == attended {
+		if how.waits() {
 			fl.waiters++
 		} else {
 			fl.served = true
@@ -148,15 +156,15 @@ func (f *Federator) fly(path string, prior known, how manner) *flight {
 	return f.flights.join(path, add, func() *flight {
 		g := f.enter()
 		now := time.Now().UnixNano()
-		if how != anew {
+		if how.believes() {
 			// The flight that the caller would have joined may have ended a
 			// moment ago.
 			if latest := f.known(g, path, now); latest.Record != nil && latest.learned >= prior.learned {
 				prior = latest
 			}
 		}
-		fl := &flight{f: f, g: g, path: path, began: now, changed: make(chan struct{}), prior: prior, served: how != attended}
-		if how == attended {
+		fl := &flight{f: f, g: g, path: path, began: now, changed: make(chan struct{}), prior: prior, served: !how.waits()}
+		if how.waits() {
 			fl.waiters = 1
 		}
 		fl.last = fl.began
@@ -166,7 +174,7 @@ func (f *Federator) fly(path string, prior known, how manner) *flight {
 		}
 		fl.pending = len(fl.asked)
 		f.counters.Flights.Add(1)
-		f.wg.Go(func() { fl.run(how != anew) })
+		f.wg.Go(func() { fl.run(how.believes()) })
 		return fl
 	})
 }

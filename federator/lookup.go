@@ -76,6 +76,24 @@ func (f *Federator) Lookup(ctx context.Context, path string, need Need, c *choic
 	return found, err
 }
 
+// Ask is Lookup for whoever is about to change path: all endpoints that can be
+// asked are, now, whatever is known. What was known of the others still counts.
+func (f *Federator) Ask(ctx context.Context, path string, c *choice.Client) (Found, error) {
+	prior := f.known(f.gen.Load(), path, time.Now().UnixNano())
+	if prior.Record != nil {
+		prior.state = cache.Stale
+	}
+	f.flights.leave(path, (*flight).void) // one that began before may have had its answers
+	f.counters.Misses.Add(1)
+	fl := f.fly(path, prior, afresh)
+	r, err := fl.wait(ctx, All, c)
+	fl.part()
+	if err != nil {
+		return Found{}, err
+	}
+	return f.found(fl.g, path, known{Record: r, learned: fl.began, state: cache.Fresh}, time.Now().UnixNano())
+}
+
 func (f *Federator) lookup(ctx context.Context, path string, need Need, c *choice.Client) (Found, error) {
 	g := f.gen.Load()
 	now := time.Now().UnixNano()

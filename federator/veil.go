@@ -59,7 +59,14 @@ func (f *Federator) Written(paths ...string) {
 	f.drop(keys)
 }
 
-// TreeWritten does so for a whole directory with all below it.
+// Refresh has the directory be listed anew when it is asked for next. What is
+// known of endpoints that cannot be asked then still counts.
+func (f *Federator) Refresh(dir string) {
+	f.listers.leave(dir, (*lister).void)
+	f.outdate(dir)
+}
+
+// TreeWritten is Written for a whole directory with all below it.
 func (f *Federator) TreeWritten(dir string) {
 	parent, _ := split(path.Clean(dir))
 	f.drop([]string{entryKey + dir, listingKey + dir, listingKey + parent, treeKey + dir})

@@ -16,7 +16,7 @@ const (
 	buryEvery = 5 * time.Second
 	// restoreEvery is how many of those pass between looks into the ledger, for
 	// words of other front ends that were missed.
-	restoreEvery = 12
+	restoreEvery = 3
 	// removeTimeout bounds the removal of one copy.
 	removeTimeout = 30 * time.Second
 	// gravesAtOnce is how many copies are removed at once.
@@ -29,10 +29,12 @@ func (w *Writer) bury() {
 	defer t.Stop()
 	for n := 0; ; n++ {
 		if n%restoreEvery == 0 {
-			if err := w.veil.restore(w.ctx); err != nil && w.ctx.Err() == nil {
+			kept, err := w.veil.restore(w.ctx)
+			if err != nil && w.ctx.Err() == nil {
 				w.log.Warn("the graves of deleted files are not known; they may be seen until they are", "err", err)
 				n-- // again at the next turn
 			}
+			w.orphans(kept)
 		}
 		w.veil.expire(time.Now().UnixNano())
 		if graves := w.veil.all(""); len(graves) > 0 {

@@ -55,7 +55,7 @@ func (w *Writer) plan(ctx context.Context, s *federator.Session, p string, file 
 		return nil, failure(plugins.IsDirectory, "store", p)
 	}
 	plan := &plan{path: p}
-	found, err := w.f.Lookup(ctx, p, federator.All, file.Client)
+	found, err := w.f.Ask(ctx, p, file.Client)
 	var absent *federator.Absent
 	switch {
 	case errors.As(err, &absent):

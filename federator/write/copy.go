@@ -129,10 +129,14 @@ func (w *Writer) carryTo(ctx context.Context, s *federator.Session, st *federato
 		return err
 	}
 	defer content.Close() // it was read to its end, or failed already
+	kept := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), forsaken)
 	_, err = w.put(ctx, st, plan, &once{r: w.checked(content, d.Digests())}, file)
 	if err == nil {
 		w.replace(ctx, s, plan, st.ID())
-		w.settle(ctx, s, plan.path)
+		w.settle(ctx, s, plan.path, st.ID())
+	}
+	if !plugins.KindOf(err).Silent() {
+		kept()
 	}
 	return err
 }

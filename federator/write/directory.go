@@ -30,7 +30,7 @@ func (w *Writer) mkdir(ctx context.Context, s *federator.Session, p string, c *c
 	if s.Virtual(p) {
 		return failure(plugins.Exists, "mkdir", p)
 	}
-	_, err := w.f.Lookup(ctx, p, federator.All, c)
+	_, err := w.f.Ask(ctx, p, c)
 	var absent *federator.Absent
 	switch {
 	case err == nil:

@@ -3,6 +3,7 @@ package write
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"canopy/federator"
@@ -31,7 +32,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if s.Virtual(from) || s.Virtual(to) {
 		return false, &ReadOnly{Path: from}
 	}
-	found, err := w.f.Lookup(ctx, from, federator.All, c)
+	found, err := w.f.Ask(ctx, from, c)
 	if err != nil {
 		return false, err
 	}
@@ -43,7 +44,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if err := r.survey(ctx, from, found.Kind(), &found.Facts); err != nil {
 		return false, err
 	}
-	m := &move{w: w, s: s, from: from, to: to, found: &found, old: old, client: c}
+	m := &move{w: w, s: s, from: from, to: to, found: &found, old: old, overwrite: overwrite, client: c}
 	if err := m.plan(); err != nil {
 		return false, err
 	}
@@ -69,7 +70,7 @@ func (w *Writer) destination(ctx context.Context, s *federator.Session, to strin
 	if _, err := w.above(ctx, s, to, c); err != nil {
 		return nil, err
 	}
-	found, err := w.f.Lookup(ctx, to, federator.All, c)
+	found, err := w.f.Ask(ctx, to, c)
 	var absent *federator.Absent
 	switch {
 	case errors.As(err, &absent):
@@ -90,6 +91,8 @@ type move struct {
 	found    *federator.Found
 	old      *federator.Found // at to; nil if nothing is
 	client   *choice.Client
+	// overwrite is whether what is at to may be replaced.
+	overwrite bool
 
 	native []step
 	others []record.ID // who holds from, and cannot move it or be asked to
@@ -107,7 +110,7 @@ func (m *move) plan() error {
 	for _, st := range m.s.Storages(m.from) {
 		r, holds := m.found.By(st.ID())
 		if !holds {
-			if !m.found.Coverage.Has(st.ID()) && st.Writable() {
+			if slices.Contains(m.found.Missing, st.Name()) && st.Writable() {
 				m.others = append(m.others, st.ID())
 			}
 			continue
@@ -130,15 +133,53 @@ func (m *move) plan() error {
 }
 
 func (m *move) run(ctx context.Context) error {
+	graves := m.graves()
+	kept := func() {}
 	if len(m.native) == 0 {
 		if err := m.w.carry(ctx, m.s, m.from, m.to, m.client); err != nil {
 			return err
 		}
-	} else if err := m.each(ctx); err != nil {
-		return err
+	} else {
+		if m.found.Kind() == plugins.File {
+			to := &plan{path: m.to}
+			if m.old != nil {
+				to.old = *m.old
+			}
+			// Those too that move: whoever comes upon it half done finishes it.
+			all := graves
+			for _, step := range m.native[1:] {
+				if r, ok := m.found.By(step.st.ID()); ok {
+					all = append(all[:len(all):len(all)], graveOf(m.from, &r))
+				}
+			}
+			kept = m.w.intend(ctx, to, m.native[0].st.ID(), all, forsaken)
+		}
+		if err := m.each(ctx); err != nil {
+			if !plugins.KindOf(err).Silent() {
+				kept()
+			}
+			return err
+		}
 	}
 	// What is left of the old name, and of what was at the new one.
 	ctx = context.WithoutCancel(ctx)
+	m.w.veil.bury(ctx, graves)
+	m.w.f.Written(m.from, m.to)
+	left := m.w.dissolve(ctx, m.s, graves)
+	if len(m.native) > 0 && m.found.Kind() == plugins.File {
+		ids := make([]record.ID, len(m.native))
+		for i, step := range m.native {
+			ids[i] = step.st.ID()
+		}
+		m.w.settle(ctx, m.s, m.to, ids...)
+	}
+	kept()
+	return m.known(left)
+}
+
+// graves are those of the old name where it is not moved, and of what was at
+// the new one where nothing is moved to.
+func (m *move) graves() []grave {
 	var graves []grave
 	for _, id := range m.others {
 		if r, ok := m.found.By(id); ok && r.Kind == plugins.File {
@@ -154,12 +195,7 @@ func (m *move) run(ctx context.Context) error {
 			}
 		}
 	}
-	m.w.veil.bury(ctx, graves)
-	m.w.f.Written(m.from, m.to)
-	if left := m.w.dissolve(ctx, m.s, graves); len(left) > 0 {
-		return m.known(left)
-	}
-	return nil
+	return graves
 }
 
 // known returns those failures that concern a copy that is known to be there.
@@ -196,7 +232,7 @@ func (m *move) moved(id record.ID) bool {
 // each moves on one storage after the other, and back again if one fails.
 func (m *move) each(ctx context.Context) error {
 	for i, step := range m.native {
-		err := m.w.step(ctx, step, m.old != nil && m.replaces(step))
+		err := m.step(ctx, step)
 		if err == nil {
 			continue
 		}
@@ -221,18 +257,15 @@ func (m *move) each(ctx context.Context) error {
 	return nil
 }
 
-// replaces reports whether a storage has something at to.
-func (m *move) replaces(s step) bool {
-	_, holds := m.old.By(s.st.ID())
-	return holds
-}
-
-// step makes the directories and moves.
-func (w *Writer) step(ctx context.Context, s step, replace bool) error {
+// step makes the directories on one storage, and moves.
+func (m *move) step(ctx context.Context, s step) error {
+	if err := m.w.exhume(ctx, s.st, m.to); err != nil {
+		return err
+	}
 	if err := parents(ctx, s.st, s.to); err != nil {
 		return err
 	}
-	return w.rename(ctx, s.st, s.from, s.to, replace)
+	return m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)
 }
 
 func (w *Writer) rename(ctx context.Context, st *federator.Storage, from, to string, replace bool) error {

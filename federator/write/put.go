@@ -49,12 +49,17 @@ func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File
 	defer done()
 	body := &once{r: w.checked(content, file.Digests)}
 	for _, st := range plan.choice {
+		kept := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), forsaken)
 		entry, failed := w.put(ctx, st, plan, body, &file)
 		if err = failed; err == nil {
 			w.replace(ctx, s, plan, st.ID())
-			w.settle(ctx, s, p)
+			w.settle(ctx, s, p, st.ID())
+			kept()
 			st.Sent()
 			return Stored{Endpoint: st.Name(), Replaced: plan.exists(), Entry: entry}, nil
+		}
+		if !plugins.KindOf(err).Silent() {
+			kept() // else the file may be there all the same
 		}
 		if body.begun || ctx.Err() != nil {
 			break // it cannot be had a second time
@@ -88,11 +93,11 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 	}
 	a := st.Abilities()
 	if !a.Writer.Atomic() && a.Mover != nil && a.Remover != nil {
-		return w.putStaged(ctx, st, own, plan.exists(), body, file)
+		return w.putStaged(ctx, st, own, body, file)
 	}
 	store := func() (plugins.Entry, error) {
 		began := time.Now()
-		entry, err := a.Writer.Store(ctx, own, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime, New: !plan.exists()})
+		entry, err := a.Writer.Store(ctx, own, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime, New: file.New})
 		st.Asked("store", err, began)
 		return entry, err
 	}
@@ -111,7 +116,7 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 
 // putStaged stores the file where nobody sees it, and moves it when it is
 // whole.
-func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own string, replace bool, body io.Reader, file *File) (plugins.Entry, error) {
+func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own string, body io.Reader, file *File) (plugins.Entry, error) {
 	staged, err := w.stage(ctx, st)
 	if err != nil {
 		return plugins.Entry{}, err
@@ -120,11 +125,11 @@ func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own strin
 	entry, err := st.Abilities().Writer.Store(ctx, staged, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime})
 	st.Asked("store", err, began)
 	if err == nil {
-		err = w.rename(ctx, st, staged, own, replace)
+		err = w.rename(ctx, st, staged, own, !file.New)
 		if plugins.KindOf(err) == plugins.NoParent {
 			// The directory was known, and has gone since.
 			if err = parents(ctx, st, own); err == nil {
-				err = w.rename(ctx, st, staged, own, replace)
+				err = w.rename(ctx, st, staged, own, !file.New)
 			}
 		}
 	}
@@ -189,6 +194,20 @@ func (w *Writer) discard(st *federator.Storage, own string) {
 // replace takes the other copies away of a file that is now on the storage id,
 // those too that may be where nobody could be asked.
 func (w *Writer) replace(ctx context.Context, s *federator.Session, plan *plan, id record.ID) {
+	graves := w.others(s, plan, id)
+	if len(graves) == 0 {
+		return
+	}
+	// The client may go: what is half done is done to its end.
+	ctx = context.WithoutCancel(ctx)
+	w.veil.bury(ctx, graves)
+	w.f.Written(plan.path)
+	w.dissolve(ctx, s, graves)
+}
+
+// others are the graves of all that a file on the storage id takes the place
+// of elsewhere.
+func (w *Writer) others(s *federator.Session, plan *plan, id record.ID) []grave {
 	var graves []grave
 	if plan.exists() {
 		for _, r := range plan.old.Replicas {
@@ -202,30 +221,29 @@ func (w *Writer) replace(ctx context.Context, s *federator.Session, plan *plan, 
 			graves = append(graves, grave{Path: name(plan.path), Endpoint: st.ID(), Since: time.Now().UnixNano()})
 		}
 	}
-	if len(graves) == 0 {
-		return
-	}
-	// The client may go: what is half done is done to its end.
-	ctx = context.WithoutCancel(ctx)
-	w.veil.bury(ctx, graves)
-	w.f.Written(plan.path)
-	w.dissolve(ctx, s, graves)
+	return graves
 }
 
-// settle sees to it that a file is of one content where two front ends have
-// stored it at the same time, neither of which knew of the other: the one that
-// ended last finds both, and the newer stays.
-func (w *Writer) settle(ctx context.Context, s *federator.Session, p string) {
-	if writable := len(s.Storages(p)); writable < 2 {
+// settle sees to it that a file is of one content where others have stored it
+// at the same time as it was put on the storages ids, and neither knew of the
+// other: whoever ends last finds both, and the newest stays. That they are of one
+// size says nothing.
+func (w *Writer) settle(ctx context.Context, s *federator.Session, p string, ids ...record.ID) {
+	if len(s.Storages(p)) == len(ids) {
 		return
 	}
-	found, err := w.f.Lookup(context.WithoutCancel(ctx), p, federator.All, nobody)
-	if err != nil || found.Kind() != plugins.File || len(found.Diverged()) == 0 {
+	found, err := w.f.Ask(context.WithoutCancel(ctx), p, nobody)
+	if err != nil || found.Kind() != plugins.File {
+		return
+	}
+	others := slices.ContainsFunc(found.Replicas, func(r record.Replica) bool { return !slices.Contains(ids, r.Endpoint) })
+	if !others {
 		return
 	}
 	newest := slices.MaxFunc(found.Replicas, func(a, b record.Replica) int {
 		return cmp.Or(cmp.Compare(a.ModTime, b.ModTime), cmp.Compare(a.Endpoint, b.Endpoint))
 	})
+	w.log.Info("a file was written twice at once; the newest stays", "path", p)
 	w.replace(ctx, s, &plan{path: p, old: found}, newest.Endpoint)
 }
 

@@ -51,7 +51,8 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 	if err := w.exhume(ctx, st, p); err != nil {
 		return Target{}, false, err
 	}
-	w.watch(plan, st, own, file.Size)
+	kept := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), atMost)
+	w.watch(plan, st, own, file.Size, kept)
 	st.Sent()
 	return Target{Endpoint: st.Name(), URL: l.URL, Replaced: plan.exists()}, false, nil
 }
@@ -63,7 +64,7 @@ const (
 )
 
 // watch awaits a file that a client sends to a storage itself.
-func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64) {
+func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64, kept func()) {
 	done := w.veil.await(plan.path, atMost)
 	w.wg.Go(func() {
 		defer done()
@@ -88,8 +89,9 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 			if last = r; whole && changed(&before, &r) {
 				s := w.f.Enter()
 				w.replace(ctx, s, plan, st.ID())
-				w.settle(ctx, s, plan.path)
+				w.settle(ctx, s, plan.path, st.ID())
 				s.Leave()
+				kept()
 				return
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ func (w *Writer) remove(ctx context.Context, s *federator.Session, p string, c *
 	if s.Virtual(p) {
 		return &ReadOnly{Path: p}
 	}
-	found, err := w.f.Lookup(ctx, p, federator.All, c)
+	found, err := w.f.Ask(ctx, p, c)
 	if err != nil {
 		return err
 	}
@@ -89,6 +90,7 @@ func (r *removal) survey(ctx context.Context, p string, kind plugins.EntryKind, 
 	if err := r.check(p, facts); err != nil || kind != plugins.Directory {
 		return err
 	}
+	r.w.f.Refresh(p) // what is gone through is what the storages say now
 	d, err := r.w.f.List(ctx, p)
 	if err != nil {
 		return err
@@ -152,7 +154,7 @@ func (r *removal) graves(p string, found *federator.Found, tree bool) []grave {
 		switch {
 		case holds && !tree:
 			graves = append(graves, graveOf(p, &held))
-		case holds || st.Writable() && !found.Coverage.Has(st.ID()):
+		case holds || st.Writable() && slices.Contains(found.Missing, st.Name()):
 			graves = append(graves, grave{Path: name(p), Endpoint: st.ID(), Tree: tree, Since: now})
 		}
 	}
@@ -197,15 +199,15 @@ func (r *removal) tree(ctx context.Context, p string, found *federator.Found) er
 	var wg sync.WaitGroup
 	var once sync.Once
 	room := make(chan struct{}, removesAtOnce)
-	for _, name := range children {
+	for _, c := range children {
 		if ctx.Err() != nil {
 			break
 		}
-		at := path.Join(p, name)
+		at := path.Join(p, c.Name)
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			if failed := r.child(ctx, at); failed != nil {
+			if failed := r.child(ctx, at, &federator.Found{Record: &record.Record{Facts: c.Facts}, Missing: missing}); failed != nil {
 				once.Do(func() { err = failed })
 			}
 		})
@@ -227,29 +229,16 @@ func (r *removal) tree(ctx context.Context, p string, found *federator.Found) er
 	return nil
 }
 
-// child removes what a directory has under one name.
-func (r *removal) child(ctx context.Context, p string) error {
-	found, err := r.w.f.Lookup(ctx, p, federator.All, r.client)
-	var absent *federator.Absent
-	var unknown *federator.Unknown
-	switch {
-	case errors.As(err, &absent):
-		return nil
-	case errors.As(err, &unknown):
-		for _, name := range unknown.Missing {
-			r.fail(Failure{Path: p, Endpoint: name, Err: err})
-		}
-		return nil
-	case err != nil:
-		return err
-	case found.Kind() == plugins.Directory:
-		return r.tree(ctx, p, &found)
+// child removes what a directory has under one name, by what its listing says.
+func (r *removal) child(ctx context.Context, p string, found *federator.Found) error {
+	if found.Kind() == plugins.Directory {
+		return r.tree(ctx, p, found)
 	}
-	return r.file(ctx, p, &found)
+	return r.file(ctx, p, found)
 }
 
 // children lists a directory; missing are those whose word is not in it.
-func (r *removal) children(ctx context.Context, p string) (names, missing []string, err error) {
+func (r *removal) children(ctx context.Context, p string) (all []record.Child, missing []string, err error) {
 	d, err := r.w.f.List(ctx, p)
 	if err != nil {
 		return nil, nil, err
@@ -259,7 +248,7 @@ func (r *removal) children(ctx context.Context, p string) (names, missing []stri
 		if err != nil {
 			return nil, nil, err
 		}
-		names = append(names, c.Name)
+		all = append(all, *c)
 	}
-	return names, d.Missing(), nil
+	return all, d.Missing(), nil
 }

@@ -339,20 +339,19 @@ func (v *Veil) all(p string) []grave {
 	return all
 }
 
-// restore takes over what the ledger has.
-func (v *Veil) restore(ctx context.Context) error {
+// restore takes over the graves that the ledger has, and returns all of it.
+func (v *Veil) restore(ctx context.Context) (kept map[string][]byte, err error) {
 	if v.ledger == nil {
-		return nil
+		return nil, nil
 	}
-	kept, err := v.ledger.All(ctx)
-	if err != nil {
-		return err
+	if kept, err = v.ledger.All(ctx); err != nil {
+		return nil, err
 	}
-	for _, b := range kept {
+	for key, b := range kept {
 		var g grave
-		if json.Unmarshal(b, &g) == nil && path.IsAbs(string(g.Path)) {
+		if !strings.HasPrefix(key, intentKey) && json.Unmarshal(b, &g) == nil && path.IsAbs(string(g.Path)) {
 			v.dig(g)
 		}
 	}
-	return nil
+	return kept, nil
 }

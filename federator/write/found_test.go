@@ -1,0 +1,172 @@
+package write_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"canopy/federator/write"
+	"canopy/plugins"
+	"canopy/plugins/faults"
+)
+
+// What the mixture of cmd/canopy/soak has found.
+
+// TestMoveOntoGrave: a file is moved to where an old copy is buried. It keeps
+// its time, which is before the grave's, and is not the dead one for that.
+func TestMoveOntoGrave(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/f": "old"}), newSite("b", map[string]string{"/g": "alive"})
+		f := newFront(t, &hub{}, nil, a, b)
+		f.read("/g")
+		b.Inject(faults.Rule{Fail: plugins.Unavailable})
+		f.read("/none")
+		equal(t, "a is where it is known to be, b where it may be", kind(f.remove("/f")), "done")
+		b.Heal()
+		// As soon as b is known to be back, before the grave has been looked after.
+		for range 300 {
+			time.Sleep(100 * time.Millisecond)
+			if f.move("/g", "/f", true) == "done" {
+				break
+			}
+		}
+		for range 30 {
+			if got := f.read("/f"); got != "alive" {
+				t.Fatalf("it is %q", got)
+			}
+			time.Sleep(time.Second)
+		}
+		equal(t, "on b", b.read("/f"), "alive")
+	})
+}
+
+// TestPutAtTwo: two front ends store a new file at once, each on another
+// endpoint.
+func TestPutAtTwo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		h := &hub{}
+		one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, b, a)
+		slow, body := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := one.w.Put(t.Context(), "/f", slow, write.File{Size: 3, Client: nobody})
+			ended <- err
+		}()
+		io.WriteString(body, "on")
+		equal(t, "the second", kind(two.put("/f", "two")), "done")
+		io.WriteString(body, "e")
+		body.Close()
+		equal(t, "the first", kind(<-ended), "done")
+		time.Sleep(30 * time.Second)
+		if got := a.read("/f") + b.read("/f"); got != "-"+one.read("/f") && got != one.read("/f")+"-" {
+			t.Errorf("there is %q, seen is %q", got, one.read("/f"))
+		}
+		equal(t, "both front ends", one.read("/f"), two.read("/f"))
+	})
+}
+
+// TestMoveAtTwo: two front ends move different files to one name.
+func TestMoveAtTwo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/x": "1"}), newSite("b", map[string]string{"/y": "2"})
+		h := &hub{}
+		one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+		a.Inject(faults.Rule{Op: "move", Delay: time.Second, Times: 1})
+		ended := make(chan string, 1)
+		go func() { ended <- one.move("/x", "/f", true) }()
+		time.Sleep(100 * time.Millisecond)
+		second := two.move("/y", "/f", true)
+		t.Logf("first %s, second %s", <-ended, second)
+		time.Sleep(30 * time.Second)
+		if x, y := a.read("/f"), b.read("/f"); x != "-" && y != "-" && x != y {
+			t.Errorf("two contents: %q and %q", x, y)
+		}
+	})
+}
+
+// TestStale: what another front end has done has not been heard of. What is
+// changed on is what the storages say, not what is remembered of them.
+func TestStale(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/kept": "old"}), newSite("b", nil)
+		one, deaf := newFront(t, &hub{}, nil, a, b), newFront(t, &hub{}, nil, b, a)
+		equal(t, "before", deaf.read("/new")+" "+deaf.read("/kept"), "absent old")
+		time.Sleep(time.Second)
+		equal(t, "new", kind(one.put("/new", "1")), "done")
+		equal(t, "over it", kind(deaf.put("/new", "2")), "done")
+		if got := a.read("/new") + b.read("/new"); got != "2-" && got != "-2" {
+			t.Errorf("there is %q", got)
+		}
+		equal(t, "another", kind(one.put("/kept", "another")), "done")
+		equal(t, "gone", kind(deaf.remove("/kept")), "done")
+		equal(t, "from a", a.read("/kept"), "-")
+	})
+}
+
+// TestKilledBetween: a front end is killed when the new file is there and the
+// old one not yet gone elsewhere. Whoever goes on brings that to its end.
+func TestKilledBetween(t *testing.T) {
+	for _, what := range []string{"put", "move"} {
+		bubble(t, func(t *testing.T) {
+			a, b := newSite("a", map[string]string{"/f": "old", "/g": "new"}), newSite("b", map[string]string{"/f": "old"})
+			h := &hub{}
+			one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+			// All that one does from the moment on in which a has the new file
+			// comes to nothing, as if it had been killed.
+			op := map[string]string{"put": "store", "move": "move"}[what]
+			ctx, kill := context.WithCancel(t.Context())
+			a.Inject(faults.Rule{Op: op, Done: true, Hang: true, Times: 1})
+			ended := make(chan error, 1)
+			go func() {
+				if what == "put" {
+					_, err := one.w.Put(ctx, "/f", strings.NewReader("new"), write.File{Size: 3, Client: nobody})
+					ended <- err
+				} else {
+					_, err := one.w.Move(ctx, "/g", "/f", true, nobody, anything)
+					ended <- err
+				}
+			}()
+			time.Sleep(time.Second)
+			equal(t, what+": on a", a.read("/f"), "new")
+			h.mu.Lock()
+			h.front = h.front[1:]
+			h.mu.Unlock()
+			one.w.Close()
+			time.Sleep(time.Minute)
+			if x, y := a.read("/f"), b.read("/f"); x != y && x != "-" && y != "-" {
+				t.Errorf("%s: two contents: %q, %q; seen is %q", what, x, y, two.read("/f"))
+			}
+			kill()
+			t.Logf("%s ends: %v", what, <-ended)
+		})
+	}
+}
+
+// TestInBetween: a file of that name comes into being after it was looked for.
+// Who has not asked that nothing be there is not told that something is.
+func TestInBetween(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newSite("a", map[string]string{"/g": "moved"})
+		h := &hub{}
+		one, two := newFront(t, h, nil, a), newFront(t, h, nil, a)
+		for _, first := range []string{"store", "move"} {
+			a.Inject(faults.Rule{Op: first, Delay: time.Second, Times: 1})
+			ended := make(chan string, 1)
+			go func() {
+				if first == "store" {
+					ended <- kind(one.put("/stored", "1"))
+				} else {
+					ended <- one.move("/g", "/moved", true)
+				}
+			}()
+			time.Sleep(100 * time.Millisecond)
+			equal(t, "two", kind(two.put(map[string]string{"store": "/stored", "move": "/moved"}[first], "2")), "done")
+			if got := <-ended; got != "done" && got != "replaced" {
+				t.Errorf("%s: %s", first, got)
+			}
+		}
+	})
+}
