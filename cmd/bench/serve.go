@@ -116,30 +116,37 @@ func federate(ctx context.Context, about string, accessLog io.Writer) (string, e
 	return u.Host, nil
 }
 
-// bare is a handler that answers every request with the answer in a file, in
-// the cheapest way that net/http has.
+// bare is a handler that answers the requests for hitPaths files with the
+// answers in a file, one after the other, which it has in memory.
 func bare(_ context.Context, about string) (string, error) {
 	text, err := os.ReadFile(about)
 	if err != nil {
 		return "", err
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(text)), nil)
-	if err != nil {
-		return "", err
+	in := bufio.NewReader(bytes.NewReader(text))
+	answers := make(map[string]*http.Response, hitPaths)
+	for i := range hitPaths {
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return "", err
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); err != nil || n > 0 {
+			return "", fmt.Errorf("an answer has a body of %d bytes: %w", n, err)
+		}
+		resp.Header.Del("Date") // net/http puts it in anyway
+		answers[file("d", i)] = resp
 	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
-	}
-	header := resp.Header
-	header.Del("Date") // net/http puts it in anyway
-	return listen(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resp := answers[r.URL.Path]
+		if resp == nil {
+			http.NotFound(w, r)
+			return
+		}
 		h := w.Header()
-		for k, v := range header {
+		for k, v := range resp.Header {
 			h[k] = v
 		}
 		w.WriteHeader(resp.StatusCode)
-		w.Write(body)
 	}))
 }
 
