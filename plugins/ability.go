@@ -15,6 +15,7 @@ type Abilities struct {
 	Maker     Maker
 	Mover     Mover
 	Sweeper   Sweeper
+	Keeper    Keeper
 	// Ordered is whether Lister yields names in ascending byte order.
 	Ordered bool
 }
@@ -43,6 +44,7 @@ func AbilitiesOf(e Endpoint) Abilities {
 	a.Maker, _ = e.(Maker)
 	a.Mover, _ = e.(Mover)
 	a.Sweeper, _ = e.(Sweeper)
+	a.Keeper, _ = e.(Keeper)
 	if o, ok := e.(Ordered); ok {
 		a.Ordered = o.Ordered()
 	}
@@ -66,6 +68,7 @@ func (a Abilities) Names() []string {
 		{a.Remover != nil, "remove"},
 		{a.Maker != nil, "mkdir"},
 		{a.Mover != nil, "move"},
+		{a.Keeper != nil, "properties"},
 	} {
 		if x.has {
 			names = append(names, x.name)

@@ -30,9 +30,10 @@ import (
 // injected last counts.
 type Rule struct {
 	// Op is the question: "stat", "list", "open", "locate", "digest", "space",
-	// "inspect" or "probe"; "" is any.
+	// "inspect", "probe", "store", "remove", "mkdir", "move", "sweep",
+	// "properties" or "proppatch"; "" is any.
 	Op string
-	// Path chooses the paths; nil is all.
+	// Path chooses the paths; nil is all. That of a move is where from.
 	Path func(path string) bool
 	// Times is how many questions the rule is good for; 0 is any number.
 	Times int
@@ -40,9 +41,13 @@ type Rule struct {
 	// Delay is how long the question takes before anything else happens.
 	// Locate, which has no context, is not delayed.
 	Delay time.Duration
-	// After is how many entries of a listing or bytes of a body are delivered
-	// before Hang and Fail take effect; the other questions ignore it.
+	// After is how many entries of a listing or bytes of a body are delivered,
+	// or bytes of what is stored are taken, before Hang and Fail take effect;
+	// the other questions ignore it.
 	After int
+	// Done is whether what was to be written has been when Hang and Fail take
+	// effect, so that the answer alone is lost.
+	Done bool
 	// Hang makes the question wait until its context ends.
 	Hang bool
 	// Fail is the kind of the error returned; 0 asks the endpoint inside.
@@ -75,8 +80,8 @@ type Endpoint struct {
 }
 
 // New returns inner without the abilities called without ("list", "redirect",
-// "read", "digest", "space", "inspect", "probe"; "order" leaves it able to
-// list). Closing it closes inner.
+// "read", "digest", "space", "inspect", "probe", "write", "remove", "mkdir",
+// "move", "sweep", "properties"; "order" leaves it able to list). Closing it closes inner.
 func New(inner plugins.Endpoint, without ...string) *Endpoint {
 	e := &Endpoint{inner: inner, able: plugins.AbilitiesOf(inner)}
 	for _, ability := range without {
@@ -97,6 +102,18 @@ func New(inner plugins.Endpoint, without ...string) *Endpoint {
 			e.able.Inspector = nil
 		case "probe":
 			e.able.Prober = nil
+		case "write":
+			e.able.Writer = nil
+		case "remove":
+			e.able.Remover = nil
+		case "mkdir":
+			e.able.Maker = nil
+		case "move":
+			e.able.Mover = nil
+		case "sweep":
+			e.able.Sweeper = nil
+		case "properties":
+			e.able.Keeper = nil
 		}
 	}
 	return e
@@ -166,6 +183,24 @@ func (e *Endpoint) Abilities() plugins.Abilities {
 	}
 	if e.able.Prober != nil {
 		a.Prober = e
+	}
+	if e.able.Writer != nil {
+		a.Writer = e
+	}
+	if e.able.Remover != nil {
+		a.Remover = e
+	}
+	if e.able.Maker != nil {
+		a.Maker = e
+	}
+	if e.able.Mover != nil {
+		a.Mover = e
+	}
+	if e.able.Sweeper != nil {
+		a.Sweeper = e
+	}
+	if e.able.Keeper != nil {
+		a.Keeper = e
 	}
 	return a
 }

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestConformance(t *testing.T) {
 	dir := t.TempDir()
 	plugintest.Run(t, plugintest.Subject{
+		Writable: true,
 		Open: func(t testing.TB, env plugins.Env) plugins.Endpoint {
 			t.Helper()
 			e, err := (&local.Config{Root: dir}).Open(t.Context(), env)
@@ -37,7 +38,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// prober gives an endpoint a sign of life, and lets it be looked over.
+// prober gives an endpoint a sign of life, and lets it be looked over and swept.
 type prober struct{ *mem.Endpoint }
 
 func (prober) Probe(context.Context, string) error { return nil }
@@ -46,13 +47,15 @@ func (prober) Inspect(context.Context, string) (plugins.Inspection, error) {
 	return plugins.Inspection{Writable: plugins.No}, nil
 }
 
+func (prober) Sweep(context.Context, time.Duration) (int, error) { return 3, nil }
+
 func tree() *faults.Endpoint {
 	return faults.New(prober{mem.New("http://h.example", map[string]string{
 		"/a/1": "one", "/a/2": "two", "/a/3": "three", "/b": "0123456789",
 	})})
 }
 
-// questions asks each question once, about /b or the root.
+// questions asks each question that changes nothing, once, about /b or the root.
 func questions(ctx context.Context, e *faults.Endpoint) map[string]error {
 	_, stat := e.Stat(ctx, "/b")
 	_, list := list(ctx, e, "/a")
@@ -61,9 +64,10 @@ func questions(ctx context.Context, e *faults.Endpoint) map[string]error {
 	_, digest := e.Digest(ctx, "/b", "md5")
 	_, space := e.Space(ctx, "/b")
 	_, inspect := e.Inspect(ctx, "/b")
+	_, sweep := e.Sweep(ctx, time.Hour)
 	return map[string]error{
 		"stat": stat, "list": list, "open": open, "locate": locate, "digest": digest, "space": space,
-		"inspect": inspect, "probe": e.Probe(ctx, "/b"),
+		"inspect": inspect, "sweep": sweep, "probe": e.Probe(ctx, "/b"),
 	}
 }
 
@@ -78,7 +82,7 @@ func list(ctx context.Context, e *faults.Endpoint, path string) (names []string,
 }
 
 func TestOp(t *testing.T) {
-	for _, op := range []string{"stat", "list", "open", "locate", "digest", "space", "inspect", "probe", ""} {
+	for _, op := range []string{"stat", "list", "open", "locate", "digest", "space", "inspect", "sweep", "probe", ""} {
 		e := tree()
 		e.Inject(faults.Rule{Op: op, Fail: plugins.Busy})
 		for asked, err := range questions(t.Context(), e) {
@@ -232,11 +236,11 @@ func TestWithout(t *testing.T) {
 			t.Errorf("without %s: %v", name, got)
 		}
 	}
-	if all.Inspector == nil {
-		t.Error("whole: it cannot be looked over")
+	if all.Inspector == nil || all.Sweeper == nil {
+		t.Error("whole: it cannot be looked over or swept")
 	}
-	if a := plugins.AbilitiesOf(faults.New(inner, "order", "probe", "inspect")); a.Ordered || a.Lister == nil || a.Prober != nil || a.Inspector != nil {
-		t.Errorf("without order, probe and inspect: %+v", a)
+	if a := plugins.AbilitiesOf(faults.New(inner, "order", "probe", "inspect", "sweep")); a.Ordered || a.Lister == nil || a.Prober != nil || a.Inspector != nil || a.Sweeper != nil {
+		t.Errorf("without order, probe, inspect and sweep: %+v", a)
 	}
 	if a := plugins.AbilitiesOf(faults.New(inner, "list")); a.Ordered {
 		t.Error("ordered without being able to list")

@@ -28,8 +28,9 @@ func TestConformance(t *testing.T) {
 	}))
 	defer server.Close()
 	storage = mem.New(server.URL, nil)
-	storage.SetSpace(plugins.Space{Used: 1, Free: 2})
+	storage.SetSpace(plugins.Space{Used: 1, Free: 1 << 40})
 	plugintest.Run(t, plugintest.Subject{
+		Writable: true,
 		Open: func(testing.TB, plugins.Env) plugins.Endpoint {
 			return limit.New(storage, limit.Config{Requests: 2, Queue: 64, Timeout: time.Minute})
 		},

@@ -122,6 +122,34 @@ func (s *slow) Inspect(ctx context.Context, _ string) (plugins.Inspection, error
 
 func (s *slow) Probe(ctx context.Context, _ string) error { return s.wait(ctx, s.think) }
 
+// Store thinks about each byte of the content.
+func (s *slow) Store(ctx context.Context, path string, content io.Reader, _ plugins.Upload) (plugins.Entry, error) {
+	entry := plugins.Entry{Name: path[1:], Kind: plugins.File}
+	for {
+		if err := s.wait(ctx, s.think); err != nil {
+			return entry, err
+		}
+		n, err := content.Read(make([]byte, 1))
+		if entry.Size += int64(n); errors.Is(err, io.EOF) {
+			return entry, nil
+		} else if err != nil {
+			return entry, &plugins.Error{Kind: plugins.Canceled, Err: err}
+		}
+	}
+}
+
+func (s *slow) Atomic() bool { return true }
+
+func (s *slow) Remove(ctx context.Context, _ string) error        { return s.wait(ctx, s.think) }
+func (s *slow) MakeDirectory(ctx context.Context, _ string) error { return s.wait(ctx, s.think) }
+func (s *slow) Move(ctx context.Context, _, _ string, _ bool) error {
+	return s.wait(ctx, s.think)
+}
+
+func (s *slow) Sweep(ctx context.Context, _ time.Duration) (int, error) {
+	return 3, s.wait(ctx, s.think)
+}
+
 func (s *slow) Locate(path, _ string) (plugins.Location, error) {
 	return plugins.Location{URL: "http://storage" + path}, nil
 }

@@ -11,12 +11,16 @@
 //
 // # Time
 //
-// Timeout bounds the whole of a Stat, Digest, Space, Inspect or Probe, the wait
-// in the queue included. A listing may take longer, but the first entry must come
-// within Timeout, the wait included, and each further one within Timeout of
+// Timeout bounds the whole of a Stat, Digest, Space, Inspect, Probe or
+// Properties, and of a Remove, MakeDirectory, Move, Sweep or SetProperties, the
+// wait in the queue included. A listing may take longer, but the first entry
+// must come within Timeout, the wait included, and each further one within Timeout of
 // being asked for; the time that the caller spends on an entry is its own.
 // Opening a file is bounded up to the moment that the body is there; the bytes
-// themselves are watched by the endpoint, which alone sees progress.
+// themselves are watched by the endpoint, which alone sees progress. Storing one
+// takes a slot until it is done, however long that is, but the endpoint must ask
+// for more of the content, or be done, within Timeout of having got some; the
+// time that the content takes to come is not its own.
 //
 // # Errors
 //
@@ -162,6 +166,24 @@ func (e *Endpoint) Abilities() plugins.Abilities {
 	}
 	if a.Inspector != nil {
 		a.Inspector = inspector{e}
+	}
+	if a.Writer != nil {
+		a.Writer = writer{e}
+	}
+	if a.Remover != nil {
+		a.Remover = remover{e}
+	}
+	if a.Maker != nil {
+		a.Maker = maker{e}
+	}
+	if a.Mover != nil {
+		a.Mover = mover{e}
+	}
+	if a.Sweeper != nil {
+		a.Sweeper = sweeper{e}
+	}
+	if a.Keeper != nil {
+		a.Keeper = keeper{e}
 	}
 	return a
 }

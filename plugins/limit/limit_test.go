@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -100,6 +101,15 @@ func TestAnswersPassThrough(t *testing.T) {
 	if i, err := can.Inspector.Inspect(ctx, "/f"); err != nil || i != (plugins.Inspection{Writable: plugins.Yes}) {
 		t.Errorf("inspect: %v, %v", i, err)
 	}
+	if e, err := can.Writer.Store(ctx, "/f", strings.NewReader("four"), plugins.Upload{Size: 4}); err != nil || e.Size != 4 || !can.Writer.Atomic() {
+		t.Errorf("store: %v, %v", e, err)
+	}
+	if n, err := can.Sweeper.Sweep(ctx, time.Hour); err != nil || n != 3 {
+		t.Errorf("sweep: %v, %v", n, err)
+	}
+	if err := errors.Join(can.Remover.Remove(ctx, "/f"), can.Maker.MakeDirectory(ctx, "/f"), can.Mover.Move(ctx, "/f", "/g", true)); err != nil {
+		t.Errorf("remove, make, move: %v", err)
+	}
 	if err := can.Prober.Probe(ctx, "/f"); err != nil {
 		t.Errorf("probe: %v", err)
 	}
@@ -120,6 +130,13 @@ func TestAnswersPassThrough(t *testing.T) {
 	wantError(t, err, plugins.NotFound, "space", "/f")
 	_, err = can.Inspector.Inspect(ctx, "/f")
 	wantError(t, err, plugins.NotFound, "inspect", "/f")
+	_, err = can.Writer.Store(ctx, "/f", strings.NewReader("four"), plugins.Upload{Size: 4})
+	wantError(t, err, plugins.NotFound, "store", "/f")
+	_, err = can.Sweeper.Sweep(ctx, time.Hour)
+	wantError(t, err, plugins.NotFound, "sweep", "/")
+	wantError(t, can.Remover.Remove(ctx, "/f"), plugins.NotFound, "remove", "/f")
+	wantError(t, can.Maker.MakeDirectory(ctx, "/f"), plugins.NotFound, "mkdir", "/f")
+	wantError(t, can.Mover.Move(ctx, "/f", "/g", true), plugins.NotFound, "move", "/f")
 	wantError(t, can.Prober.Probe(ctx, "/f"), plugins.NotFound, "probe", "/f")
 	if err := e.Close(); !errors.Is(err, inside.err) || !inside.closed {
 		t.Errorf("close: %v, closed %v", err, inside.closed)
@@ -221,6 +238,9 @@ func TestTimeoutKind(t *testing.T) {
 			{"digest", func() error { _, err := can.Digester.Digest(t.Context(), "/f", "md5"); return err }},
 			{"space", func() error { _, err := can.Spacer.Space(t.Context(), "/f"); return err }},
 			{"inspect", func() error { _, err := can.Inspector.Inspect(t.Context(), "/f"); return err }},
+			{"remove", func() error { return can.Remover.Remove(t.Context(), "/f") }},
+			{"mkdir", func() error { return can.Maker.MakeDirectory(t.Context(), "/f") }},
+			{"move", func() error { return can.Mover.Move(t.Context(), "/f", "/g", false) }},
 			{"probe", func() error { return can.Prober.Probe(t.Context(), "/f") }},
 		} {
 			now := clock()

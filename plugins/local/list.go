@@ -72,7 +72,9 @@ func (e *endpoint) names(ctx context.Context, p string, dir *os.File) (*register
 		}
 		names, err := dir.Readdirnames(batch)
 		for _, name := range names {
-			r.add(name)
+			if !reserved(name) {
+				r.add(name)
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			r.sort()

@@ -6,9 +6,8 @@
 //	    root: /srv/data
 //
 // Canopy serves the bytes itself: nothing here has a URL of its own, so files
-// of such an endpoint are always proxied. Listings come in order. Checksums are
-// computed by reading the file. ETags are made of modification time, size and
-// inode.
+// of such an endpoint are always proxied. Listings come in order. ETags are made
+// of modification time, size and inode.
 //
 // # What is an entry
 //
@@ -30,6 +29,32 @@
 // An empty mount point, though, looks like an empty storage. Give a directory
 // on the disk as root, not the mount point itself, so that the two differ.
 //
+// # What is written
+//
+// A file is seen when it is complete and on the disk, and not before: see
+// package stage for where it is until then. One that takes another's place
+// keeps its permissions. One that is stored where a symbolic link is takes the
+// place of the link. What is neither a file nor a directory is neither replaced
+// nor removed. Nothing is made, and nothing is seen, under the name
+// plugins.Staging, in letters of any case.
+//
+// To replace files, the process must be able to make the directory
+// .canopy-uploads at the root, or find it there and be able to write to it.
+//
+// # Checksums
+//
+// Those by which files are compared are computed as a file is stored, or the
+// first time that one is asked for, and kept in an extended attribute of the
+// file: see package sums. Where there are no such attributes, or no right to
+// set them, each question for a checksum reads the file.
+//
+// # Properties
+//
+// Those that clients invent are kept in an extended attribute too: see package
+// notes. Where there are no such attributes there are no such properties.
+//
+// # File systems that hang
+//
 // A file system that hangs in the kernel, as a hard-mounted NFS does when its
 // server is gone, hangs the question with it; mount it soft.
 package local
@@ -37,10 +62,8 @@ package local
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -48,7 +71,6 @@ import (
 	"syscall"
 
 	"canopy/plugins"
-	"canopy/plugins/wire/digest"
 )
 
 // Config is the section of a local endpoint.
@@ -90,6 +112,10 @@ type endpoint struct {
 
 	mu   sync.Mutex
 	held *held // nil until the root has been seen
+
+	// change is held while a name comes, changes or goes, from the look whether
+	// it may to the step itself, so that what Canopy does keeps an order.
+	change sync.Mutex
 }
 
 // held is the directory behind the root's path at some time.
@@ -105,8 +131,11 @@ func (e *endpoint) enter(ctx context.Context, op, p string) (*os.Root, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, plugins.Fail(op, p, err)
 	}
-	if strings.ContainsRune(p, 0) {
+	switch {
+	case strings.ContainsRune(p, 0):
 		return nil, &plugins.Error{Kind: plugins.Invalid, Op: op, Path: p, Err: errors.New("a path with a NUL byte")}
+	case reserved(p):
+		return nil, &plugins.Error{Kind: plugins.NotFound, Op: op, Path: p, Err: errReserved}
 	}
 	info, err := os.Stat(e.root)
 	if err != nil {
@@ -176,9 +205,26 @@ func (e *endpoint) absent() plugins.Kind {
 	return plugins.NotFound
 }
 
-// Stat implements plugins.Endpoint.
+// errReserved is why nothing is found or made at some paths.
+var errReserved = errors.New("the name " + plugins.Staging + " is kept for unfinished files")
+
+// reserved reports whether a component of p is the name of a staging directory,
+// as file systems see it that take capital and small letters for the same.
+func reserved(p string) bool {
+	for component := range strings.SplitSeq(p, "/") {
+		if strings.EqualFold(component, plugins.Staging) {
+			return true
+		}
+	}
+	return false
+}
+
+// Stat implements plugins.Endpoint. The digests are those kept with the file.
 func (e *endpoint) Stat(ctx context.Context, p string) (plugins.Entry, error) {
-	_, found, err := e.look(ctx, "stat", p)
+	root, found, err := e.look(ctx, "stat", p)
+	if err == nil && found.Kind == plugins.File {
+		found.Digests = kept(root, p)
+	}
 	return found, err
 }
 
@@ -213,73 +259,4 @@ func (e *endpoint) Close() error {
 	err := e.held.dir.Close()
 	e.held = nil
 	return err
-}
-
-// Digest implements plugins.Digester.
-func (e *endpoint) Digest(ctx context.Context, p, algorithm string) (plugins.Digest, error) {
-	h := digest.New(algorithm)
-	if name, _ := digest.Name(algorithm); h == nil || name != algorithm {
-		return plugins.Digest{}, &plugins.Error{Kind: plugins.Unsupported, Op: "digest", Path: p}
-	}
-	_, found, err := e.look(ctx, "digest", p)
-	if err != nil {
-		return plugins.Digest{}, err
-	}
-	// The tag must hold to the end: of a file that changes meanwhile the sum
-	// would be of nothing that ever was.
-	body, err := e.open(ctx, "digest", p, plugins.Range{Length: -1, IfMatch: found.ETag})
-	if err != nil {
-		return plugins.Digest{}, err
-	}
-	defer body.Close()
-	if _, err := io.CopyBuffer(h, body, make([]byte, 1<<20)); err != nil {
-		return plugins.Digest{}, plugins.Fail("digest", p, err)
-	}
-	return plugins.Digest{Algorithm: algorithm, Sum: string(h.Sum(nil))}, nil
-}
-
-// Space implements plugins.Spacer: the room of the file system which holds p,
-// or would hold it.
-func (e *endpoint) Space(ctx context.Context, p string) (plugins.Space, error) {
-	root, err := e.enter(ctx, "space", p)
-	if err != nil {
-		return plugins.Space{}, err
-	}
-	for ; ; p = path.Dir(p) {
-		f, err := root.OpenFile(inside(p), os.O_RDONLY|directoryOnly, 0)
-		if err != nil {
-			if p == "/" {
-				return plugins.Space{}, e.fail("space", p, err)
-			}
-			continue
-		}
-		defer f.Close()
-		s, err := room(f)
-		if err != nil {
-			return plugins.Space{}, e.fail("space", p, err)
-		}
-		return s, nil
-	}
-}
-
-// Inspect implements plugins.Inspector by this process's rights to the
-// directory that holds p, or to the first one above it that is there. The clock
-// is our own.
-func (e *endpoint) Inspect(ctx context.Context, p string) (plugins.Inspection, error) {
-	root, err := e.enter(ctx, "inspect", p)
-	if err != nil {
-		return plugins.Inspection{}, err
-	}
-	for dir := path.Dir(p); ; dir = path.Dir(dir) {
-		f, err := root.OpenFile(inside(dir), os.O_RDONLY|directoryOnly, 0)
-		switch {
-		case err == nil:
-			defer f.Close()
-			return plugins.Inspection{Writable: writable(f)}, nil
-		case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOTDIR):
-			return plugins.Inspection{Writable: plugins.No}, nil
-		case dir == "/" || !errors.Is(err, fs.ErrNotExist):
-			return plugins.Inspection{}, e.fail("inspect", p, err)
-		}
-	}
 }

@@ -49,8 +49,9 @@ func opened(t *testing.T, root string) *endpoint {
 func TestConformance(t *testing.T) {
 	dir := t.TempDir()
 	plugintest.Run(t, plugintest.Subject{
-		Open: func(t testing.TB, _ plugins.Env) plugins.Endpoint { return open(t, dir) },
-		Seed: plugintest.SeedDir(dir),
+		Open:     func(t testing.TB, _ plugins.Env) plugins.Endpoint { return open(t, dir) },
+		Seed:     plugintest.SeedDir(dir),
+		Writable: true,
 		Gaps: []plugintest.Gap{
 			{Lack: plugintest.NoLocate, Because: "a directory has no server of its own; Canopy serves its bytes"},
 		},

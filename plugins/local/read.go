@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"canopy/plugins"
+	"canopy/plugins/local/sums"
 )
 
 // Open implements plugins.Reader. With Range.IfMatch the file must also stay
@@ -42,7 +43,8 @@ func (e *endpoint) part(ctx context.Context, op, p string, f *os.File, r plugins
 	if err != nil {
 		return nil, e.fail(op, p, err)
 	}
-	found, ok := factsOf(info).entry(base(p))
+	of := factsOf(info)
+	found, ok := of.entry(base(p))
 	kind := plugins.Kind(0)
 	size := found.Size
 	switch {
@@ -60,13 +62,14 @@ func (e *endpoint) part(ctx context.Context, op, p string, f *os.File, r plugins
 	if kind != 0 {
 		return nil, &plugins.Error{Kind: kind, Op: op, Path: p}
 	}
+	found.Digests = sums.Kept(f, of.version())
 	length := r.Length
 	if length < 0 {
 		length = size - r.Offset
 	}
 	return &plugins.Body{
 		ReadCloser: &stream{
-			ctx: ctx, e: e, path: p, f: f, r: io.NewSectionReader(f, r.Offset, length), left: length, guard: r.IfMatch,
+			ctx: ctx, e: e, path: p, f: f, facts: of, r: io.NewSectionReader(f, r.Offset, length), left: length, guard: r.IfMatch,
 		},
 		Entry: found, Offset: r.Offset, Length: length,
 	}, nil
@@ -78,8 +81,10 @@ type stream struct {
 	e    *endpoint
 	path string
 	f    *os.File
-	r    *io.SectionReader
-	left int64
+	// facts are what was known of f when it was opened.
+	facts facts
+	r     *io.SectionReader
+	left  int64
 	// guard is the tag that the file must still have at the end; "" is any.
 	guard string
 }

@@ -43,14 +43,15 @@ func lstat(_ *os.Root, _ string, dir *os.File, name string) (facts, error) {
 		break
 	}
 	f := facts{size: s.Size, changed: time.Unix(s.Mtim.Unix()), inode: uint64(s.Ino)}
+	f.mode = fs.FileMode(s.Mode) & fs.ModePerm
 	switch uint32(s.Mode) & unix.S_IFMT {
 	case unix.S_IFREG:
 	case unix.S_IFDIR:
-		f.mode = fs.ModeDir
+		f.mode |= fs.ModeDir
 	case unix.S_IFLNK:
-		f.mode = fs.ModeSymlink
+		f.mode |= fs.ModeSymlink
 	default:
-		f.mode = fs.ModeIrregular
+		f.mode |= fs.ModeIrregular
 	}
 	return f, nil
 }

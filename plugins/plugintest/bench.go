@@ -84,6 +84,16 @@ func (b *bench) has(lack Lack) bool {
 		return b.able.Digester != nil
 	case NoSpace:
 		return b.able.Spacer != nil
+	case NoWrite:
+		return b.able.Writer != nil
+	case NoRemove:
+		return b.able.Remover != nil
+	case NoMake:
+		return b.able.Maker != nil
+	case NoMove:
+		return b.able.Mover != nil
+	case NoProperties:
+		return b.able.Keeper != nil
 	}
 	return true
 }

@@ -26,7 +26,7 @@ type answer struct {
 
 const (
 	// all are the questions that must get somewhere to succeed.
-	all = "stat list read read-part"
+	all = "stat list read read-part store remove mkdir move"
 	// deep are those that need a body to do so.
 	deep = "list read read-part"
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"canopy/plugins"
@@ -68,6 +69,22 @@ func (b *bench) questions(e plugins.Endpoint, file, dir string) map[string]func(
 	}
 	if able.Prober != nil {
 		q["probe"] = func(ctx context.Context) error { return able.Prober.Probe(ctx, dir) }
+	}
+	// What is written is none of what the other questions are about.
+	if able.Writer != nil {
+		q["store"] = func(ctx context.Context) error {
+			_, err := able.Writer.Store(ctx, dir+"/stored", plain{strings.NewReader("0123456789")}, plugins.Upload{Size: 10})
+			return err
+		}
+	}
+	if able.Remover != nil {
+		q["remove"] = func(ctx context.Context) error { return able.Remover.Remove(ctx, dir+"/removed") }
+	}
+	if able.Maker != nil {
+		q["mkdir"] = func(ctx context.Context) error { return able.Maker.MakeDirectory(ctx, dir+"/made") }
+	}
+	if able.Mover != nil {
+		q["move"] = func(ctx context.Context) error { return able.Mover.Move(ctx, dir+"/moved", dir+"/there", false) }
 	}
 	return q
 }

@@ -17,6 +17,12 @@
 // names and nothing else, and one that turns out not to be needed fails the
 // test, so the list of gaps is also the truthful list of shortcomings.
 //
+// What an endpoint can write is tested as far as it can; Subject.Writable makes
+// that all of it. Where Writer.Atomic says so, nothing of an unfinished file may
+// show, and where it does not, failed uploads need only be errors. In any case
+// the content is the caller's again when Store returns, and an error of the
+// content is Canceled or Invalid, for the storage is not to blame.
+//
 // For types that speak to a network, Subject.OpenAt opens an endpoint whose
 // storage is a server of the suite's that hangs, resets, lies or babbles.
 // Subject.Addr puts a proxy in front of the real storage and breaks it midway.
@@ -41,6 +47,9 @@ type Subject struct {
 	// endpoint sees them at once. Paths are the endpoint's. A node that exists
 	// is replaced.
 	Seed func(t testing.TB, nodes []Node)
+	// Writable is whether the endpoint must be able to write in all four ways,
+	// unless a gap excuses it. What it can write is tested in any case.
+	Writable bool
 	// Gaps is what this endpoint may lack.
 	Gaps []Gap
 	// Secrets are texts that must show up in no URL, error or log record.
@@ -65,6 +74,11 @@ const (
 	NoRead   Lack = "read"
 	NoDigest Lack = "digest"
 	NoSpace  Lack = "space"
+	// Of an endpoint that is Writable.
+	NoWrite  Lack = "write"
+	NoRemove Lack = "remove"
+	NoMake   Lack = "mkdir"
+	NoMove   Lack = "move"
 
 	// NoTags: no entity tags, so that Range.IfMatch cannot be honoured.
 	NoTags Lack = "entity tags"
@@ -83,6 +97,26 @@ const (
 	// NoLarge: a directory of 100,000 entries is more than the storage can do.
 	NoLarge Lack = "large directories"
 
+	// NoUnknownSize: Store needs to know the size beforehand.
+	NoUnknownSize Lack = "uploads of unknown size"
+	// NoStoreTimes: Store does not keep Upload.ModTime.
+	NoStoreTimes Lack = "modification times of uploads"
+	// NoWriteBelowFile: what would be below a file is not refused as NoParent.
+	NoWriteBelowFile Lack = "refusal to write below a file"
+	// NoExclusive: of two that store a new file at once, both may succeed. No
+	// test can need this gap, nor the next two, each time.
+	NoExclusive Lack = "exclusive creation"
+	// NoOrder: files stored at one path at the same time can get mixed up.
+	NoOrder Lack = "order among stores of one path"
+	// NoSingleStep: Move over a file lets the path be seen with nothing there.
+	NoSingleStep Lack = "moves in one step"
+
+	// NoProperties: the storage turns out to keep no properties, or not in all
+	// ways. An endpoint without the ability needs no gap.
+	NoProperties Lack = "properties"
+
+	// NoWriteNames: each of Gap.Names can be read and not written in each way.
+	NoWriteNames Lack = "names to write"
 	// NoNames: each of Gap.Names can be seeded and not used.
 	NoNames Lack = "names"
 	// NoStorableNames: each of Gap.Names cannot even be seeded; the endpoint
@@ -91,16 +125,26 @@ const (
 )
 
 var lacks = [...]Lack{
-	NoList, NoLocate, NoRead, NoDigest, NoSpace, NoTags, NoTimes, NoListSizes, NoListTimes,
-	NoEmptyDirectories, NoBelowFile, NoBrokenStat, NoLarge, NoNames, NoStorableNames,
+	NoList, NoLocate, NoRead, NoDigest, NoSpace, NoWrite, NoRemove, NoMake, NoMove,
+	NoTags, NoTimes, NoListSizes, NoListTimes, NoEmptyDirectories, NoBelowFile, NoBrokenStat, NoLarge,
+	NoUnknownSize, NoStoreTimes, NoWriteBelowFile, NoExclusive, NoOrder, NoSingleStep, NoProperties,
+	NoWriteNames, NoNames, NoStorableNames,
 }
+
+// The first of the lacks are those of abilities, and the first of these those
+// of reading.
+const (
+	reading   = 5
+	abilities = 9
+)
 
 // Gap excuses an endpoint from one thing.
 type Gap struct {
 	Lack Lack
 	// Because is the reason, for people; it is required.
 	Because string
-	// Names are those that do not work, for NoNames and NoStorableNames only.
+	// Names are those that do not work, for NoWriteNames, NoNames and
+	// NoStorableNames only.
 	Names []string
 }
 
@@ -111,13 +155,16 @@ type check struct {
 	needs Lack
 	// lack is what excuses from the check; "" if nothing does.
 	lack Lack
-	run  func(b *bench) error
+	// chance is whether what lacks it may pass by luck.
+	chance bool
+	run    func(b *bench) error
 }
 
 func allChecks() []check {
 	return slices.Concat(
 		abilityChecks(), statChecks(), listChecks(), readChecks(), locateChecks(), digestChecks(), inspectChecks(),
 		nameChecks(), cancelChecks(), concurrencyChecks(), brokenChecks(), brokenHTTPChecks(), faultyWireChecks(),
+		storeChecks(), spoilChecks(), removeChecks(), makeChecks(), moveChecks(), writeNameChecks(), contendChecks(), propertyChecks(),
 	)
 }
 
@@ -149,6 +196,8 @@ func (s *Subject) judge(t testing.TB, c check) error {
 	err := b.runIn(c)
 	gap, excused := s.gap(c.lack)
 	switch {
+	case excused && c.chance:
+		return nil
 	case excused && err == nil:
 		return fmt.Errorf("the gap %q (%s) is not needed: this works", gap.Lack, gap.Because)
 	case excused:
@@ -167,7 +216,7 @@ func (s *Subject) problem() string {
 	}
 	seen := map[Lack]bool{}
 	for _, g := range s.Gaps {
-		named := g.Lack == NoNames || g.Lack == NoStorableNames
+		named := g.Lack == NoNames || g.Lack == NoStorableNames || g.Lack == NoWriteNames
 		switch {
 		case !slices.Contains(lacks[:], g.Lack):
 			return fmt.Sprintf("there is no gap %q", g.Lack)
@@ -207,9 +256,9 @@ func (s *Subject) excuses(lack Lack, name string) bool {
 
 func abilityChecks() []check {
 	var checks []check
-	for _, lack := range []Lack{NoList, NoLocate, NoRead, NoDigest, NoSpace} {
+	for i, lack := range lacks[:abilities] {
 		checks = append(checks, check{name: "abilities/" + string(lack), lack: lack, run: func(b *bench) error {
-			if !b.has(lack) {
+			if !b.has(lack) && (i < reading || b.s.Writable) {
 				return fmt.Errorf("the endpoint cannot %s, and no gap says why", lack)
 			}
 			return nil

@@ -43,7 +43,7 @@ func storage(t *testing.T) *mem.Endpoint {
 	}))
 	t.Cleanup(s.Close)
 	e = mem.New(s.URL, nil)
-	e.SetSpace(plugins.Space{Used: 1, Free: 2})
+	e.SetSpace(plugins.Space{Used: 1, Free: 1 << 40})
 	return e
 }
 
@@ -308,12 +308,14 @@ func TestGapsAreNeeded(t *testing.T) {
 		{Lack: NoTags, Because: "so it says"},
 		{Lack: NoNames, Because: "so it says", Names: []string{"with space"}},
 	}
-	want := []string{"abilities/list", "stat/tag", "read/matching tag", "read/other tag", `names/00 "with space"`}
+	want := []string{"abilities/list", "stat/tag", "read/matching tag", "read/other tag", `names/00 "with space"`,
+		"store/matching tag", "store/other tag", "store/tag of nothing"}
 	if got := failing(t, s); !slices.Equal(got, want) {
 		t.Errorf("failed: %q, want %q", got, want)
 	}
 	s = subject(storage(t), func(e *mem.Endpoint) plugins.Endpoint { return listless{e} })
-	for _, lack := range []Lack{NoList, NoLocate, NoRead, NoDigest, NoSpace} {
+	s.Writable = true
+	for _, lack := range lacks[:abilities] {
 		s.Gaps = append(s.Gaps, Gap{Lack: lack, Because: "it is listless"})
 	}
 	if got := failing(t, s); len(got) > 0 {

@@ -3,15 +3,16 @@
 // the redirects that storages use, and one table from status to error kind.
 //
 // A type embeds Config in its own configuration, makes a Client when it is
-// opened, and asks with Do. Open, Head and Digest are the questions that are
-// the same for plain HTTP and WebDAV.
+// opened, and asks with Do. Open, Head, Digest and Put are what is the same for
+// plain HTTP and WebDAV.
 //
 // # Time
 //
 // A connection must stand, and the complete header of an answer be there,
 // within Env.Timeout. The body has as long as it needs, but may not be silent
-// for longer than Env.Timeout while it is being read. The caller's context
-// bounds all of it.
+// for longer than Env.Timeout while it is being read. What is uploaded may not
+// stand still for longer than that either. The caller's context bounds all of
+// it.
 //
 // # Redirects
 //
@@ -48,6 +49,8 @@ type Client struct {
 	credentials *credentials
 	transport   *http.Transport
 	close       context.CancelFunc
+	// software is the Server header of the latest answer.
+	software atomic.Pointer[string]
 }
 
 // Request is one question to the storage.
@@ -69,6 +72,11 @@ type Request struct {
 	// Wait replaces Env.Timeout as the time until the answer's header is
 	// complete; negative is as long as the context lasts.
 	Wait time.Duration
+	// Silence, if longer, replaces Env.Timeout as how long the body may be
+	// silent.
+	Silence time.Duration
+	// upload is a long body in place of Body.
+	upload *upload
 }
 
 // New makes a client. It reads the credential and CA files, and fails with a
@@ -126,14 +134,20 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 		wait = c.timeout
 	}
 	ctx, dog := watch(ctx, wait)
+	if r.upload != nil {
+		r.upload.dog = dog
+	}
 	resp, err := c.exchange(ctx, &r)
+	if r.upload != nil {
+		resp, err = r.upload.judge(resp, err)
+	}
 	if err != nil {
 		dog.end()
 		err.Op, err.Endpoint, err.Path = r.Op, c.name, r.Path
 		return nil, err
 	}
 	dog.sleep()
-	dog.limit = c.timeout
+	dog.limit = max(c.timeout, r.Silence)
 	resp.Body = &stream{ReadCloser: resp.Body, ctx: ctx, watchdog: dog, request: resp.Request, fault: plugins.Error{Op: r.Op, Endpoint: c.name, Path: r.Path}}
 	return resp, nil
 }
@@ -162,6 +176,11 @@ func (c *Client) exchange(ctx context.Context, r *Request) (*http.Response, *plu
 		}
 		if at, fault = next(resp); fault != nil {
 			return nil, fault
+		}
+		if r.upload != nil {
+			if fault := r.upload.follow(resp, at); fault != nil {
+				return nil, fault
+			}
 		}
 	}
 	return nil, &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("more than %d redirects", maxRedirects)}
@@ -199,7 +218,10 @@ func (c *Client) send(ctx context.Context, r *Request, at *url.URL, foreign bool
 	if foreign {
 		req.Header.Del("Authorization")
 	}
-	if r.Method == "PROPFIND" {
+	if r.upload != nil {
+		r.upload.attach(req)
+	}
+	if repeatable(r.Method) {
 		// Tells net/http, not the server, that the request may be sent again
 		// when a kept connection turns out to be dead, as it does for GET.
 		req.Header["X-Idempotency-Key"] = nil
@@ -207,12 +229,43 @@ func (c *Client) send(ctx context.Context, r *Request, at *url.URL, foreign bool
 	c.renew()
 	resp, err := c.transport.RoundTrip(req)
 	if err == nil {
+		if !foreign {
+			c.hear(resp.Header.Get("Server"))
+		}
 		return resp, nil
 	}
 	if fault := ended(ctx); fault != nil {
 		return nil, fault
 	}
 	return nil, broken(req, err, answered.Load())
+}
+
+// repeatable reports whether a request of WebDAV that is made twice does what it
+// does once (RFC 4918 section 9). The second answer may be another: what was
+// removed is not found, what was made is there.
+func repeatable(method string) bool {
+	switch method {
+	case "PROPFIND", "MKCOL", "MOVE", http.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// hear remembers what software answers.
+func (c *Client) hear(software string) {
+	if known := c.software.Load(); known == nil || *known != software {
+		c.software.Store(&software)
+	}
+}
+
+// Software returns the Server header of the storage's latest answer, "" if it
+// has none; ok is whether there was an answer at all. What lies behind a proxy
+// may go by the proxy's name.
+func (c *Client) Software() (name string, ok bool) {
+	if known := c.software.Load(); known != nil {
+		return *known, true
+	}
+	return "", false
 }
 
 // renew drops idle connections that were made with an earlier certificate.

@@ -220,7 +220,8 @@ func TestDeadKeptConnection(t *testing.T) {
 		{"PROPFIND", once(ok, hang), 0, 2},
 		{"GET", once(ok, hang), 0, 2},
 		{"PROPFIND", once("", hangUp), plugins.Unavailable, 2},
-		{"MKCOL", once(ok, hang), plugins.Unavailable, 1},
+		{"MOVE", once(ok, hang), 0, 2},
+		{"COPY", once(ok, hang), plugins.Unavailable, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &wire{play: []func(net.Conn, <-chan string){dies, c.next}}

@@ -26,8 +26,10 @@ func KindOfStatus(status int, retryAfter bool) plugins.Kind {
 		return plugins.NotFound
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return plugins.Denied
-	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusLengthRequired:
 		return plugins.Unsupported
+	case http.StatusLocked:
+		return plugins.Locked
 	case http.StatusPreconditionFailed:
 		return plugins.Changed
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -73,11 +75,24 @@ func (e *StatusError) Error() string {
 func statusError(resp *http.Response, foreign bool) *plugins.Error {
 	pause, asked := retryAfter(resp.Header.Get("Retry-After"))
 	e := &plugins.Error{Kind: KindOfStatus(resp.StatusCode, asked)}
+	if full(resp) {
+		e.Kind = plugins.Full
+	}
 	if e.Kind == plugins.Busy {
 		e.RetryAfter = pause
 	}
 	e.Err = &StatusError{Status: resp.StatusCode, Origin: origin(resp.Request), Method: resp.Request.Method, foreign: foreign}
 	return e
+}
+
+// full reports whether a storage says that what was sent is more than it has
+// room for. To a question the same statuses are faults of its own.
+func full(resp *http.Response) bool {
+	switch resp.Request.Method {
+	case http.MethodPut, "MKCOL", "MOVE", "COPY":
+		return resp.StatusCode == http.StatusInsufficientStorage || resp.StatusCode == http.StatusRequestEntityTooLarge
+	}
+	return false
 }
 
 // origin is the part of a request's URL that can hold no secret.

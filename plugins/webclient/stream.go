@@ -40,9 +40,12 @@ func (w *watchdog) sleep() {
 	}
 }
 
-func (w *watchdog) wake() {
+func (w *watchdog) wake() { w.wakeFor(w.limit) }
+
+// wakeFor is wake with another limit, this once.
+func (w *watchdog) wakeFor(limit time.Duration) {
 	if w.timer != nil {
-		w.timer.Reset(w.limit)
+		w.timer.Reset(limit)
 	}
 }
 

@@ -68,6 +68,7 @@ func newTransport(alive context.Context, cfg *Config, creds *credentials, env pl
 		},
 		TLSClientConfig:        security,
 		TLSHandshakeTimeout:    connect,
+		ExpectContinueTimeout:  continueWithin(env.Timeout),
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleTime,
 		MaxResponseHeaderBytes: maxHeader,

@@ -54,6 +54,8 @@ type node struct {
 	entry    plugins.Entry
 	content  string
 	children []*node // by name
+
+	properties []plugins.Property // never changed, only replaced
 }
 
 // New returns an endpoint that holds tree, by path; a path that ends in a slash
@@ -100,12 +102,7 @@ func (e *Endpoint) Mkdir(p string) {
 func (e *Endpoint) Drop(p string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	dir, name := path.Split(clean(p))
-	if n := e.find(clean(dir)); n != nil {
-		if i, ok := n.search(name); ok {
-			n.children = slices.Delete(n.children, i, i+1)
-		}
-	}
+	e.cut(clean(p))
 }
 
 // SetSpace sets what Space answers; at first nothing is known.

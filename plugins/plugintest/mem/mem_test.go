@@ -27,7 +27,8 @@ func TestConformance(t *testing.T) {
 	e = mem.New(s.URL, nil)
 	e.SetSpace(plugins.Space{Used: 1, Free: 1 << 40})
 	plugintest.Run(t, plugintest.Subject{
-		Open: func(testing.TB, plugins.Env) plugins.Endpoint { return e },
+		Writable: true,
+		Open:     func(testing.TB, plugins.Env) plugins.Endpoint { return e },
 		Seed: func(_ testing.TB, nodes []plugintest.Node) {
 			for _, n := range nodes {
 				if n.Directory {

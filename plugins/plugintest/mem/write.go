@@ -47,6 +47,9 @@ func (e *Endpoint) Store(ctx context.Context, p string, content io.Reader, u plu
 	n := &node{content: text, entry: plugins.Entry{
 		Name: path.Base(p), Kind: plugins.File, Size: int64(len(text)), ModTime: u.ModTime, ETag: fmt.Sprintf(`"%d"`, e.version),
 	}}
+	if i, ok := dir.search(n.entry.Name); ok {
+		n.properties = dir.children[i].properties
+	}
 	dir.set(n)
 	return n.entry, nil
 }

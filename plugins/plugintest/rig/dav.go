@@ -182,6 +182,9 @@ xrootd.chksum max 2 adler32 md5 crc32
 http.listingdeny no
 http.desthttps no
 `, s.work, s.dir, s.port)
+	if s.thirdParty {
+		conf += s.thirdPartyLines()
+	}
 	for _, line := range s.extra {
 		conf += line + "\n"
 	}

@@ -65,18 +65,20 @@ type software struct {
 
 // Server is a running server. Its methods are for the test's own goroutine.
 type Server struct {
-	t        testing.TB
-	soft     software
-	path     string
-	dir      string
-	work     string
-	port     int
-	plain    bool
-	login    *login
-	extra    []string
-	account  *syscall.Credential
-	process  *process
-	everDone bool
+	t     testing.TB
+	soft  software
+	path  string
+	dir   string
+	work  string
+	port  int
+	plain bool
+	login *login
+	extra []string
+	// thirdParty is whether it copies from and to others.
+	thirdParty bool
+	account    *syscall.Credential
+	process    *process
+	everDone   bool
 }
 
 type login struct{ user, password string }
@@ -127,6 +129,9 @@ func launch(t testing.TB, dir string, soft software, opts []Option) *Server {
 		t.Fatalf("rig: %v", err)
 	}
 	s.checkReachable()
+	if s.thirdParty && soft.name != "xrootd" {
+		s.refuse("ThirdParty")
+	}
 	t.Cleanup(s.finish)
 	s.Start()
 	return s

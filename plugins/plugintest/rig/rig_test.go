@@ -134,6 +134,17 @@ func TestXRootDChecksum(t *testing.T) {
 	}
 }
 
+func TestThirdParty(t *testing.T) {
+	t.Parallel()
+	from, to := Apache(t, seeded(t)), XRootD(t, TempDir(t), ThirdParty())
+	if _, body := mustAsk(t, "COPY", to.URL()+"/copied", "Source", from.URL()+"/sub/hello", "Credential", "none"); !strings.HasSuffix(body, "success: Created") {
+		t.Errorf("COPY: %q", body)
+	}
+	if _, body := mustAsk(t, "GET", to.URL()+"/copied"); body != "Wikipedia" {
+		t.Errorf("GET: %q", body)
+	}
+}
+
 func TestBasic(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, string, ...Option) *Server{
 		"apache": Apache, "nginx": Nginx, "rclone": Rclone,

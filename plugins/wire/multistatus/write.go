@@ -28,16 +28,18 @@ func (w *Writer) properties(e *Entry, name string) error {
 		w.values(e, name, contentType, w.wanted&has)
 		b = w.buf
 	}
+	b = w.appendDead(b, e)
 	b = append(b, "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"...)
 
-	if missing := w.missed &^ has; missing != 0 || len(w.unknown) > 0 {
+	unknown := w.lacking(e)
+	if missing := w.missed &^ has; missing != 0 || len(unknown) > 0 {
 		b = append(b, "<D:propstat><D:prop>"...)
 		for p := range propfind.Properties() {
 			if missing.Has(p) {
 				b = appendElement(b, p)
 			}
 		}
-		b = append(b, w.unknown...)
+		b = append(b, unknown...)
 		b = append(b, "</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>"...)
 	}
 	w.buf = b

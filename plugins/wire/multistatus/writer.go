@@ -43,6 +43,8 @@ type Entry struct {
 	Space *plugins.Space
 	// Locks is the element lockdiscovery; nil is an empty one.
 	Locks []byte
+	// Properties are those that clients have given to it.
+	Properties []plugins.Property
 }
 
 // Writer writes a multistatus document as it comes. Every response has exactly

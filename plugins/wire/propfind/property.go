@@ -62,6 +62,30 @@ func Lookup(name xml.Name) (Property, bool) {
 	return 0, false
 }
 
+// Dead reports whether name is one that clients may give to a property of their
+// own (RFC 4918 section 4). The namespaces of the protocol and of storage
+// systems are not theirs: what has no value there is not there.
+func Dead(name xml.Name) bool {
+	switch name.Space {
+	case DAV, DCache, Owncloud, "http://nextcloud.org/ns", "LCGDM:", "http://apache.org/dav/props/",
+		"http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/":
+		return false
+	}
+	return name.Local != ""
+}
+
+// Dead returns the properties that r asks for by name and that may be of
+// clients.
+func (r Request) Dead() []xml.Name {
+	var list []xml.Name
+	for _, n := range r.Names {
+		if Dead(n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
 // Set is a set of known properties.
 type Set uint16
 

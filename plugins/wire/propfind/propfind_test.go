@@ -175,3 +175,13 @@ func FuzzParsePropfind(f *testing.F) {
 		}
 	})
 }
+
+func TestDead(t *testing.T) {
+	r := Request{Names: []xml.Name{ETag.Name(), {Local: "x"}, {Space: "urn:u", Local: "y"}, {Space: "LCGDM:", Local: "mode"}, {Space: DAV, Local: "acl"}}}
+	if diff := cmp.Diff([]xml.Name{{Local: "x"}, {Space: "urn:u", Local: "y"}}, r.Dead()); diff != "" {
+		t.Error(diff)
+	}
+	if Dead(xml.Name{Space: "urn:u"}) {
+		t.Error("a property without a name")
+	}
+}
