@@ -105,9 +105,9 @@ func (h *Handler) allowed() string {
 		return "OPTIONS, GET, HEAD, PROPFIND"
 	}
 	if h.options.Locks == nil {
-		return "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY"
+		return "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, PUT, DELETE, MKCOL, MOVE, COPY"
 	}
-	return "OPTIONS, GET, HEAD, PROPFIND, PUT, DELETE, MKCOL, MOVE, COPY, LOCK, UNLOCK"
+	return "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, PUT, DELETE, MKCOL, MOVE, COPY, LOCK, UNLOCK"
 }
 
 // classes are those of RFC 4918 section 18 that are complied with.
@@ -152,6 +152,8 @@ func (x *exchange) serve() error {
 		return x.get()
 	case "PROPFIND":
 		return x.propfind()
+	case "PROPPATCH":
+		return x.proppatch()
 	case http.MethodPut:
 		return x.put()
 	case http.MethodDelete:

@@ -100,9 +100,12 @@ func (x *exchange) propfindOne(ask propfind.Request) error {
 		return err
 	}
 	x.aged(found.Stale, found.Age)
-	x.incomplete(found.Missing)
 	var e multistatus.Entry
 	fill(&e, &found.Facts, found.Kind(), ask)
+	notes := x.notes(ask, false)
+	defer notes.end()
+	e.Properties = notes.of(x.path, &found.Facts)
+	x.incomplete(notes.missing(found.Missing))
 	if e.Kind == plugins.Directory {
 		x.space(&e, ask)
 	}
@@ -130,6 +133,14 @@ func (x *exchange) propfindAll(ask propfind.Request, d *federator.Directory, of 
 		of = new(record.Facts)
 	}
 	fill(&e, of, plugins.Directory, ask)
+	notes := x.notes(ask, true)
+	defer notes.end()
+	if notes != nil {
+		// Who is silent about them is known at the end only.
+		x.Header()["Trailer"] = []string{"Canopy-Incomplete"}
+		end = func() { x.incomplete(notes.missing(d.Missing())) }
+	}
+	e.Properties = notes.of(x.path, of)
 	if !x.grid() {
 		// davix asks for the quota with every listing and makes no use of it.
 		x.space(&e, ask)
@@ -144,12 +155,12 @@ func (x *exchange) propfindAll(ask propfind.Request, d *federator.Directory, of 
 		return errBroken
 	}
 	e = multistatus.Entry{}
-	for c, err := range d.Children() {
-		if err != nil {
-			return x.broken(err)
+	for c := range notes.each(x.path, d) {
+		if c.err != nil {
+			return x.broken(c.err)
 		}
-		e.Name, e.Locks = c.Name, locks(path.Join(x.path, c.Name))
-		fill(&e, &c.Facts, kindOf(c), ask)
+		e.Name, e.Locks, e.Properties = c.Name, locks(path.Join(x.path, c.Name)), c.properties
+		fill(&e, &c.Facts, kindOf(c.Child), ask)
 		if err := w.Child(&e); err != nil {
 			return errBroken
 		}
