@@ -28,6 +28,11 @@ type commands struct {
 	Stat       stat       `cmd:"" help:"Print what is known of a file or directory."`
 	Locate     locate     `cmd:"" help:"Print where the replicas of a file are, the first choice first."`
 	Get        get        `cmd:"" help:"Download files from several replicas at once."`
+	Put        put        `cmd:"" help:"Upload files, directories or standard input."`
+	Rm         rm         `cmd:"" help:"Remove files, or directories with all that is in them."`
+	Mv         mv         `cmd:"" help:"Give a file or directory another name at its server."`
+	Mkdir      mkdir      `cmd:"" help:"Make directories."`
+	Cp         cp         `cmd:"" help:"Copy a file within a server, or from one server straight to another."`
 	Version    version    `cmd:"" help:"Print the version."`
 	Completion completion `cmd:"" help:"Print a script that completes canopy's commands and flags in a shell."`
 
@@ -39,6 +44,8 @@ const (
 	done   = 0
 	failed = 1
 	misuse = 2
+	// interrupted is how shells know a program that Ctrl-C has ended.
+	interrupted = 130
 )
 
 // usage marks an error as the caller's: wrong flags, or a wrong configuration.
@@ -93,9 +100,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	err = parsed.Run(&world{ctx: ctx, stdout: stdout, stderr: stderr, app: parser.Model})
 	var wrong usage
+	var cut stopped
 	switch {
 	case err == nil:
 		return done
+	case errors.As(err, &cut):
+		fmt.Fprintln(stderr, complaint(err))
+		return interrupted
 	case errors.As(err, &wrong):
 		fmt.Fprintln(stderr, complaint(err))
 		return misuse
