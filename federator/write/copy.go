@@ -29,7 +29,7 @@ func (w *Writer) Copy(ctx context.Context, from, to string, overwrite, deep bool
 	if err != nil {
 		return false, err
 	}
-	old, err := w.destination(ctx, s, to, overwrite, c)
+	old, _, err := w.destination(ctx, s, to, overwrite, c)
 	if err != nil {
 		return false, err
 	}
@@ -70,8 +70,14 @@ func (c *copying) tree(ctx context.Context, from, to string) error {
 	if err := c.spend(from); err != nil {
 		return err
 	}
-	if err := c.w.mkdir(ctx, c.s, to, c.client); err != nil || !c.deep {
+	if err := c.w.mkdir(ctx, c.s, to, c.client); err != nil {
 		return err
+	}
+	for _, st := range c.s.Storages(to) {
+		c.w.keep(ctx, c.s, from, to, st)
+	}
+	if !c.deep {
+		return nil
 	}
 	d, err := c.w.f.List(ctx, from)
 	if err != nil {
@@ -132,6 +138,7 @@ func (w *Writer) carryTo(ctx context.Context, s *federator.Session, st *federato
 	kept := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), forsaken)
 	_, err = w.put(ctx, st, plan, &once{r: w.checked(content, d.Digests())}, file)
 	if err == nil {
+		w.keep(ctx, s, d.Path, plan.path, st)
 		w.replace(ctx, s, plan, st.ID())
 		w.settle(ctx, s, plan.path, st.ID())
 	}
@@ -139,4 +146,28 @@ func (w *Writer) carryTo(ctx context.Context, s *federator.Session, st *federato
 		kept()
 	}
 	return err
+}
+
+// keep copies the properties that clients have given to what is at from, by the
+// first endpoint that keeps any, to its copy on a storage. A copy without them
+// is a copy all the same.
+func (w *Writer) keep(ctx context.Context, s *federator.Session, from, to string, st *federator.Storage) {
+	target := st.Abilities().Keeper
+	if target == nil || !st.Writable() || st.Down() {
+		return
+	}
+	for _, source := range s.Storages(from) {
+		k := source.Abilities().Keeper
+		if k == nil || source.Down() {
+			continue
+		}
+		err := plugins.CopyProperties(ctx, k, source.Own()[0], target, st.Own()[0])
+		switch plugins.KindOf(err) {
+		case 0:
+			return
+		case plugins.NotFound:
+		default:
+			w.log.Info("the properties of a copy are not those of the original", "from", from, "to", to, "endpoint", st.Name(), "err", err)
+		}
+	}
 }

@@ -170,3 +170,47 @@ func TestInBetween(t *testing.T) {
 		}
 	})
 }
+
+// TestMoveOverSilent: a file is moved over one of which a copy is on an
+// endpoint that is down. It does not come back with that.
+func TestMoveOverSilent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/f": "old", "/g": "new"}), newSite("b", map[string]string{"/f": "old"})
+		f := newFront(t, &hub{}, nil, a, b)
+		b.Inject(faults.Rule{Fail: plugins.Unavailable})
+		f.read("/none")
+		moved := f.move("/g", "/f", true)
+		b.Heal()
+		time.Sleep(time.Minute)
+		want := "oldold" // where it was refused
+		if moved == "replaced" {
+			want = "new-"
+		}
+		equal(t, moved, a.read("/f")+b.read("/f"), want)
+	})
+}
+
+// TestBuriedWhileWritten: the dead copy is being removed while a new file takes
+// its place. It is the dead one that goes.
+func TestBuriedWhileWritten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tree := map[string]string{"/f": "old"}
+		a, b := newSite("a", tree), newSite("b", tree)
+		f := newFront(t, &hub{}, nil, b, a)
+		b.Inject(faults.Rule{Fail: plugins.Unavailable})
+		f.read("/none")
+		equal(t, "b may have one", kind(f.remove("/f")), "done")
+		b.Heal()
+		b.Inject(faults.Rule{Op: "remove", Path: faults.Exactly("/f"), Delay: 10 * time.Second, Times: 1})
+		for f.list("/") != "" || b.read("/f") != "old" {
+			time.Sleep(100 * time.Millisecond)
+			if b.read("/f") == "-" {
+				t.Fatal("it has gone before")
+			}
+		}
+		time.Sleep(6 * time.Second) // now it is being removed
+		equal(t, "meanwhile", kind(f.put("/f", "new")), "done")
+		time.Sleep(30 * time.Second)
+		equal(t, "seen, b, a", f.read("/f")+" "+b.read("/f")+a.read("/f"), "new new-")
+	})
+}

@@ -36,7 +36,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if err != nil {
 		return false, err
 	}
-	old, err := w.destination(ctx, s, to, overwrite, c)
+	old, silent, err := w.destination(ctx, s, to, overwrite, c)
 	if err != nil {
 		return false, err
 	}
@@ -44,7 +44,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if err := r.survey(ctx, from, found.Kind(), &found.Facts); err != nil {
 		return false, err
 	}
-	m := &move{w: w, s: s, from: from, to: to, found: &found, old: old, overwrite: overwrite, client: c}
+	m := &move{w: w, s: s, from: from, to: to, found: &found, old: old, silent: silent, overwrite: overwrite, client: c}
 	if err := m.plan(); err != nil {
 		return false, err
 	}
@@ -65,22 +65,23 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	return old == nil, err
 }
 
-// destination returns what is at to, nil if nothing is.
-func (w *Writer) destination(ctx context.Context, s *federator.Session, to string, overwrite bool, c *choice.Client) (*federator.Found, error) {
+// destination returns what is at to, nil if nothing is, and who may have
+// something there and could not be asked.
+func (w *Writer) destination(ctx context.Context, s *federator.Session, to string, overwrite bool, c *choice.Client) (old *federator.Found, silent []string, err error) {
 	if _, err := w.above(ctx, s, to, c); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found, err := w.f.Ask(ctx, to, c)
 	var absent *federator.Absent
 	switch {
 	case errors.As(err, &absent):
-		return nil, nil
+		return nil, absent.Missing, nil
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case !overwrite:
-		return nil, failure(plugins.Exists, "move", to)
+		return nil, nil, failure(plugins.Exists, "move", to)
 	}
-	return &found, (&removal{s: s}).check(to, &found.Facts)
+	return &found, found.Missing, (&removal{s: s}).check(to, &found.Facts)
 }
 
 // move is one Move.
@@ -90,6 +91,7 @@ type move struct {
 	from, to string
 	found    *federator.Found
 	old      *federator.Found // at to; nil if nothing is
+	silent   []string         // who may have something there
 	client   *choice.Client
 	// overwrite is whether what is at to may be replaced.
 	overwrite bool
@@ -188,14 +190,27 @@ func (m *move) graves() []grave {
 			graves = append(graves, grave{Path: name(m.from), Endpoint: id, Tree: true, Since: time.Now().UnixNano()})
 		}
 	}
-	if m.old != nil && len(m.native) > 0 {
+	if len(m.native) == 0 {
+		return graves // what is carried sees to it
+	}
+	if m.old != nil {
 		for _, r := range m.old.Replicas {
 			if !m.moved(r.Endpoint) {
 				graves = append(graves, graveOf(m.to, &r))
 			}
 		}
 	}
+	for _, st := range m.s.Storages(m.to) {
+		if st.Writable() && slices.Contains(m.silent, st.Name()) && !m.moved(st.ID()) && (m.old == nil || !holds(m.old, st.ID())) {
+			graves = append(graves, grave{Path: name(m.to), Endpoint: st.ID(), Since: time.Now().UnixNano()})
+		}
+	}
 	return graves
+}
+
+func holds(found *federator.Found, id record.ID) bool {
+	_, is := found.By(id)
+	return is
 }
 
 // known returns those failures that concern a copy that is known to be there.

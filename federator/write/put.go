@@ -93,7 +93,7 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 	}
 	a := st.Abilities()
 	if !a.Writer.Atomic() && a.Mover != nil && a.Remover != nil {
-		return w.putStaged(ctx, st, own, body, file)
+		return w.putStaged(ctx, st, own, plan.exists(), body, file)
 	}
 	store := func() (plugins.Entry, error) {
 		began := time.Now()
@@ -116,7 +116,7 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 
 // putStaged stores the file where nobody sees it, and moves it when it is
 // whole.
-func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own string, body io.Reader, file *File) (plugins.Entry, error) {
+func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own string, replaces bool, body io.Reader, file *File) (plugins.Entry, error) {
 	staged, err := w.stage(ctx, st)
 	if err != nil {
 		return plugins.Entry{}, err
@@ -124,6 +124,12 @@ func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own strin
 	began := time.Now()
 	entry, err := st.Abilities().Writer.Store(ctx, staged, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime})
 	st.Asked("store", err, began)
+	if k := st.Abilities().Keeper; err == nil && replaces && k != nil {
+		// They are those of the path, whatever content it has.
+		if err := plugins.CopyProperties(ctx, k, own, k, staged); err != nil && plugins.KindOf(err) != plugins.NotFound {
+			w.log.Info("the properties of a file that is written over are lost", "endpoint", st.Name(), "path", own, "err", err)
+		}
+	}
 	if err == nil {
 		err = w.rename(ctx, st, staged, own, !file.New)
 		if plugins.KindOf(err) == plugins.NoParent {
