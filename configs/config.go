@@ -56,6 +56,8 @@ type Config struct {
 	MakeParents bool `yaml:"make_parents"`
 	// Where new files go, and what becomes of uploads that do not end.
 	Uploads Uploads `yaml:"uploads"`
+	// Copies from and to other servers.
+	Transfers Transfers `yaml:"transfers"`
 	// What is known of the programs that come as clients.
 	Clients Clients `yaml:"clients"`
 	// Who a request comes from. Without it, everybody is anonymous.
@@ -82,6 +84,7 @@ func Default() *Config {
 		Select:    []Criterion{"site", "geo", "latency", "load", "random"},
 		Geo:       Geo{Fuzz: 100_000},
 		Uploads:   Uploads{Place: "nearest", Cleanup: time.Hour},
+		Transfers: Transfers{Most: 32},
 		Log:       Log{Level: "info", Format: "json"},
 	}
 }

@@ -29,3 +29,23 @@ func (p *Placement) UnmarshalText(text []byte) error { return pick(p, text, p.Sy
 
 // Syntax lists the rules.
 func (Placement) Syntax() scalar.Syntax { return oneOf("nearest", "most-free", "first", "spread") }
+
+// Transfers are copies from and to other servers, which a client asks for
+// (third-party copy).
+type Transfers struct {
+	// Whether servers in private networks, and on this machine, may be read
+	// from and written to. If not, nobody can use Canopy to reach what only
+	// Canopy can.
+	Private bool `yaml:"private"`
+	// Networks, addresses, host names and domains (with a dot at their
+	// beginning) that may be whatever their addresses are. They are also sent
+	// the client's credential where a server redirects to them.
+	//
+	// Example: [10.1.0.0/16, .example.org]
+	Allow []string `yaml:"allow"`
+	// A PEM file of authorities whose certificates are believed besides those
+	// that the system does.
+	CA string `yaml:"ca" config:"file"`
+	// How many copies may be under way at once.
+	Most int `yaml:"most"`
+}

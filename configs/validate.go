@@ -30,6 +30,7 @@ func validate(c *Config, d *decode.Decoder, types *plugins.Registry) {
 	v.access()
 	v.endpoints()
 	v.atLeast("uploads.cleanup", c.Uploads.Cleanup, time.Second)
+	v.between("transfers.most", c.Transfers.Most, 1, 10_000)
 }
 
 func (v *validator) refuse(path, format string, args ...any) {

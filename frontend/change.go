@@ -12,6 +12,7 @@ import (
 
 	"canopy/federator/write"
 	"canopy/frontend/lock"
+	"canopy/frontend/transfer"
 	"canopy/plugins"
 )
 
@@ -68,6 +69,9 @@ func (x *exchange) mkcol() error {
 func (x *exchange) move() error {
 	right := Delete
 	if x.Request.Method == "COPY" {
+		if transfer.Asked(x.Request.Header, x.Origin.Host) {
+			return x.thirdParty()
+		}
 		right = Read
 	}
 	w, err := x.writer(right)

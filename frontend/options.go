@@ -10,6 +10,7 @@ import (
 	"canopy/federator/geo"
 	"canopy/federator/write"
 	"canopy/frontend/lock"
+	"canopy/frontend/transfer"
 	"canopy/web"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	Federator *federator.Federator
 	// Writer changes the federation; nil where it can be read only.
 	Writer *write.Writer
+	// Transfers copies files from and to other servers; nil is that none are.
+	Transfers *transfer.Agent
 	// Locks are those of the federation, shared by its front ends; nil is that
 	// there are none.
 	Locks *lock.Table

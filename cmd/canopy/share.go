@@ -26,6 +26,7 @@ type share struct {
 	Certificate string          `placeholder:"FILE" help:"Serve https with this certificate, in PEM; needs --key."`
 	Key         string          `placeholder:"FILE" help:"The key of the certificate."`
 	Htpasswd    string          `placeholder:"FILE" help:"Let only those users change anything whom this file of htpasswd has. Anyone may read."`
+	Private     bool            `help:"Let third-party copies reach servers in private networks, and on this machine."`
 	Quiet       bool            `short:"q" help:"Log no requests."`
 }
 
@@ -111,6 +112,7 @@ func (s share) config(root string) ([]byte, error) {
 		"listen": []object{listener}, "title": title, "make_parents": false,
 		"cache":     object{"ttl": object{"entry": "0s", "listing": "0s", "absent": "0s"}, "stale": "0s"},
 		"lookup":    object{"grace": "0s"},
+		"transfers": object{"private": s.Private},
 		"endpoints": []object{endpoint},
 		"log":       object{"format": "text"},
 	}

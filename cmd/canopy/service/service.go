@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,8 @@ import (
 	lockredis "canopy/frontend/lock/redis"
 	"canopy/frontend/monitor"
 	"canopy/frontend/monitor/accesslog"
+	"canopy/frontend/transfer"
+	parties "canopy/frontend/transfer/guard"
 	"canopy/plugins/wire/digest"
 	"canopy/web"
 )
@@ -69,6 +72,8 @@ type Service struct {
 	federator *federator.Federator
 	writer    *write.Writer
 	locks     *lock.Table
+	transfers *transfer.Agent
+	others    *parties.Client // of the transfers
 	pages     *web.Pages
 	metrics   *monitor.Metrics
 	ready     monitor.Readiness
@@ -113,9 +118,15 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	if s.pages, err = web.New(); err != nil {
 		return nil, err
 	}
+	t := o.Config.Transfers
+	if s.others, err = parties.New(parties.Options{Private: t.Private, Allow: t.Allow, CA: t.CA, Agent: "canopy/" + o.Build.Version}); err != nil {
+		return nil, fmt.Errorf("transfers: %w", err)
+	}
+	s.transfers = transfer.New(s.others, transfer.Options{Most: t.Most})
 	var learned atomic.Pointer[federator.Federator]
 	shared, err := s.shared(o.Config, &learned)
 	if err != nil {
+		s.others.Close()
 		return nil, fmt.Errorf("cache.redis: %w", err)
 	}
 	if o.AccessLog != nil {
@@ -129,6 +140,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	var locks lock.Store = new(lock.Memory)
 	if o.Config.Cache.Redis != nil {
 		if s.client, err = redis.NewClient(redis.Options{URL: o.Config.Cache.Redis.URL(), PasswordFile: o.Config.Cache.RedisPasswordFile, Log: s.log}); err != nil {
+			s.others.Close()
 			return nil, errors.Join(fmt.Errorf("cache.redis: %w", err), shared.Close())
 		}
 		graves = redis.NewLedger(s.client, "graves")
@@ -262,6 +274,7 @@ func fixed(a, b *configs.Config) []string {
 		{"cache.entries", a.Cache.Entries != b.Cache.Entries},
 		{"cache.redis", url(a) != url(b)},
 		{"cache.redis_password_file", a.Cache.RedisPasswordFile != b.Cache.RedisPasswordFile},
+		{"transfers", !reflect.DeepEqual(a.Transfers, b.Transfers)},
 		{"log.format", a.Log.Format != b.Log.Format},
 	} {
 		if k.differs {
@@ -286,7 +299,7 @@ func (s *Service) frontend(c *configs.Config, where *geo.Atlas, guard *guard) fr
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
 		if e.Write {
-			o.Writer, o.Locks = s.writer, s.locks
+			o.Writer, o.Locks, o.Transfers = s.writer, s.locks, s.transfers
 		}
 		if o.Lookups == 0 || e.Limits.Requests < o.Lookups {
 			o.Lookups = min(e.Limits.Requests, mostLookups)
@@ -365,6 +378,7 @@ func (s *Service) Close(ctx context.Context) (err error) {
 		err = s.server.Drain(ctx)
 		s.writer.Close()
 		err = errors.Join(err, s.federator.Close())
+		s.others.Close()
 		if s.client != nil {
 			err = errors.Join(err, s.client.Close())
 		}
