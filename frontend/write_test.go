@@ -121,7 +121,7 @@ func TestChanges(t *testing.T) {
 	w.ask("MKCOL", "/no/where").status(t, 409)
 	w.ask("MKCOL", "/body", "<x/>").status(t, 415)
 	for target, want := range map[string]int{
-		"http://example.com/e/f": 201, "/e/f": 204, "http://elsewhere.example/e/f": 502, "/-/f": 400, "": 400, "ftp:e": 400, "/no/where": 409, "/d/f": 403, "/d/f/g": 403,
+		"http://example.com/e/f": 201, "/e/f": 204, "http://elsewhere.example/e/f": 501, "/-/f": 400, "": 400, "ftp:e": 400, "/no/where": 409, "/d/f": 403, "/d/f/g": 403,
 	} {
 		if target == "/e/f" {
 			continue
@@ -138,6 +138,7 @@ func TestChanges(t *testing.T) {
 	w.ask("MOVE", "/d2", "Destination: /d3", "Overwrite: F").status(t, 412)
 	w.ask("MOVE", "/d2", "Destination: /d3").status(t, 204)
 	w.ask("MOVE", "/d3", "Destination: /d3/x").status(t, 403)
+	w.ask("MOVE", "/d2", "Destination: http://elsewhere.example/d2").status(t, 502)
 	w.ask("MOVE", "/none", "Destination: /x").status(t, 404)
 	w.ask("MOVE", "/d3/f", "Destination: /d3/g").status(t, 201)
 	w.ask("DELETE", "/d3", "Depth: 0").status(t, 400)
