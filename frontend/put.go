@@ -57,13 +57,29 @@ func (x *exchange) put() error {
 			return x.redirect(http.StatusTemporaryRedirect, urlOf(&federator.Placed{URL: t.URL}))
 		}
 	}
-	stored, err := w.Put(x.Request.Context(), x.path, x.Request.Body, file)
+	stored, err := w.Put(x.Request.Context(), x.path, upload{x.Request.Body}, file)
 	if err != nil {
 		return writing(err)
 	}
 	x.Endpoint, x.Proxied = stored.Endpoint, true
 	return x.made(!stored.Replaced)
 }
+
+// upload is the body of a request, whose errors are those of the client.
+type upload struct{ io.Reader }
+
+func (u upload) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = &broken{err}
+	}
+	return n, err
+}
+
+// broken is that the client did not send what it was to send.
+type broken struct{ error }
+
+func (b *broken) Unwrap() error { return b.error }
 
 // mustTake reports whether the bytes of an upload are to come here: the client
 // follows no redirect, or has not waited to be told where to send them, or
@@ -129,7 +145,7 @@ func writing(err error) error {
 		return &problem{status: http.StatusForbidden, sentence: "Nothing can be written here.", cause: err}
 	case errors.Is(err, write.ErrChecksum):
 		return &problem{status: http.StatusBadRequest, sentence: "The bytes that came do not have the checksum that was stated. Nothing was stored.", cause: err}
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, new(*broken)):
 		return &problem{status: http.StatusBadRequest, sentence: "The body ended too soon. Nothing was stored.", cause: err}
 	}
 	var e *plugins.Error

@@ -2,6 +2,7 @@ package write
 
 import (
 	"context"
+	"errors"
 	"path"
 	"sync"
 	"time"
@@ -37,11 +38,7 @@ func (w *Writer) bury() {
 			w.orphans(kept)
 		}
 		w.veil.expire(time.Now().UnixNano())
-		if graves := w.veil.all(""); len(graves) > 0 {
-			s := w.f.Enter()
-			w.dissolve(w.ctx, s, graves)
-			s.Leave()
-		}
+		w.later(w.veil.all(""))
 		select {
 		case <-w.ctx.Done():
 			return
@@ -49,6 +46,40 @@ func (w *Writer) bury() {
 			n = -1
 		case <-t.C:
 		}
+	}
+}
+
+// later removes copies that could not be removed when they died. What has been
+// written meanwhile is not to go with them, so changes of the path wait.
+func (w *Writer) later(graves []grave) {
+	if len(graves) == 0 {
+		return
+	}
+	s := w.f.Enter()
+	defer s.Leave()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	room := make(chan struct{}, gravesAtOnce)
+	for _, g := range graves {
+		st := storageOf(s, string(g.Path), g.Endpoint)
+		if st == nil || st.Down() {
+			continue
+		}
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			letGo, err := w.paths.take(w.ctx, hold{path: string(g.Path), tree: g.Tree})
+			if err != nil {
+				return
+			}
+			defer letGo()
+			if !w.veil.has(g) {
+				return // the path was written to, and the grave seen to
+			}
+			if err := w.remains(w.ctx, st, g, true); err == nil {
+				w.veil.unbury(w.ctx, g)
+			}
+		})
 	}
 }
 
@@ -68,7 +99,7 @@ func (w *Writer) dissolve(ctx context.Context, s *federator.Session, graves []gr
 			defer func() { <-room }()
 			err := error(&plugins.Error{Kind: plugins.Unavailable, Op: "remove", Endpoint: st.Name(), Path: string(g.Path)})
 			if !st.Down() {
-				err = w.remains(ctx, st, g)
+				err = w.remains(ctx, st, g, false)
 			}
 			if err == nil {
 				w.veil.unbury(ctx, g)
@@ -93,8 +124,9 @@ func storageOf(s *federator.Session, p string, id record.ID) *federator.Storage 
 }
 
 // remains removes what lies in a grave, if it is still that. No error means
-// that nothing of it is there any more.
-func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave) error {
+// that nothing of it is there any more. careful is that others may write there
+// at the same time, who know nothing of it.
+func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave, careful bool) error {
 	if !st.Writable() || st.Abilities().Remover == nil {
 		return &ReadOnly{Path: string(g.Path), Endpoint: st.Name()}
 	}
@@ -120,11 +152,44 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave) er
 		if !g.holds(string(g.Path), &r) {
 			continue // somebody has put another file there since
 		}
-		if err := take(ctx, st, own); err != nil {
+		if careful && st.Abilities().Mover != nil {
+			err = w.withdraw(ctx, st, own, &g)
+		} else {
+			err = take(ctx, st, own)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withdraw removes a file only if it is still the dead one in the moment in
+// which it goes: it is put aside, looked at, and put back if it is another.
+func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string, g *grave) error {
+	aside, err := w.stage(ctx, st)
+	if err != nil {
+		return err
+	}
+	switch err := w.rename(ctx, st, own, aside, false); {
+	case plugins.KindOf(err) == plugins.NotFound:
+		return nil
+	case err != nil:
+		return err
+	}
+	// What is aside must not stay there.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	entry, err := st.Endpoint().Stat(ctx, aside)
+	r := record.Of(st.ID(), 0, &entry, 0)
+	if err == nil && g.holds(string(g.Path), &r) {
+		return take(ctx, st, aside)
+	}
+	back := w.rename(ctx, st, aside, own, false)
+	if plugins.KindOf(back) == plugins.Exists {
+		return take(ctx, st, aside) // a newer one has come meanwhile
+	}
+	return errors.Join(err, back)
 }
 
 // take removes one path from a storage, where it may be gone already.

@@ -273,7 +273,7 @@ func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) er
 			if g.Endpoint != st.ID() || at != p && !g.Tree {
 				continue
 			}
-			if err := w.remains(ctx, st, g); err != nil {
+			if err := w.remains(ctx, st, g, false); err != nil {
 				return err
 			}
 			w.veil.unbury(ctx, g)

@@ -39,13 +39,16 @@ type Veil struct {
 	graves  map[string][]grave
 	awaited map[string]awaited
 	dirs    map[string]int // how many awaited paths are in a directory
+	// filled are graves that are no more, by key, with when they were dug: an
+	// old word, or an old look into the ledger, does not dig them again.
+	filled map[string]int64
 }
 
 var _ federator.Veil = (*Veil)(nil)
 
 // NewVeil returns a veil that hides nothing yet. ledger may be nil.
 func NewVeil(ledger Ledger) *Veil {
-	return &Veil{ledger: ledger, graves: make(map[string][]grave), awaited: make(map[string]awaited), dirs: make(map[string]int)}
+	return &Veil{ledger: ledger, graves: make(map[string][]grave), awaited: make(map[string]awaited), dirs: make(map[string]int), filled: make(map[string]int64)}
 }
 
 func (v *Veil) attach(f *federator.Federator, log *slog.Logger) { v.f, v.log = f, log }
@@ -64,6 +67,8 @@ type grave struct {
 	// Since is when it died, in Unix nanoseconds. Of a copy that was not seen,
 	// what is older is taken for it.
 	Since int64 `json:"since"`
+	// kept is whether the ledger has it.
+	kept bool
 }
 
 func (g *grave) holds(p string, r *record.Replica) bool {
@@ -73,7 +78,9 @@ func (g *grave) holds(p string, r *record.Replica) bool {
 	case p == string(g.Path) && g.Seen:
 		return r.Size == g.Size && r.ModTime == g.ModTime
 	}
-	return r.ModTime < g.Since
+	// Many storages tell times to the second, and cut off what is less: of what
+	// was written in that second, nothing is taken for dead.
+	return r.ModTime < g.Since-g.Since%int64(time.Second)
 }
 
 func (g *grave) key() string {
@@ -183,6 +190,7 @@ func (v *Veil) Heard(word string) {
 	case strings.HasPrefix(word, wordBury):
 		var g grave
 		if json.Unmarshal([]byte(word[len(wordBury):]), &g) == nil && path.IsAbs(string(g.Path)) {
+			g.kept = true
 			v.dig(g)
 		}
 	case strings.HasPrefix(word, wordUnbury):
@@ -276,6 +284,8 @@ func (v *Veil) bury(ctx context.Context, graves []grave) (kept []bool) {
 			continue
 		}
 		kept[i] = true
+		g.kept = true
+		v.dig(g)
 	}
 	return kept
 }
@@ -296,9 +306,14 @@ func (v *Veil) dig(g grave) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := string(g.Path)
+	if since, ok := v.filled[g.key()]; ok && g.Since <= since {
+		return
+	}
 	for i, old := range v.graves[p] {
 		if old.Endpoint == g.Endpoint {
-			v.graves[p][i] = g
+			if old.Since <= g.Since {
+				v.graves[p][i] = g
+			}
 			return
 		}
 	}
@@ -306,10 +321,17 @@ func (v *Veil) dig(g grave) {
 	v.busy.Add(1)
 }
 
+// mostFilled bounds how many graves are remembered that are no more.
+const mostFilled = 100_000
+
 func (v *Veil) fill(g grave) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := string(g.Path)
+	if len(v.filled) >= mostFilled {
+		clear(v.filled)
+	}
+	v.filled[g.key()] = max(g.Since, v.filled[g.key()])
 	all := v.graves[p]
 	for i, old := range all {
 		if old.Endpoint == g.Endpoint && old.Since <= g.Since {
@@ -323,6 +345,16 @@ func (v *Veil) fill(g grave) {
 			return
 		}
 	}
+}
+
+// has reports whether a grave is still there.
+func (v *Veil) has(g grave) bool {
+	for _, is := range v.all(string(g.Path)) {
+		if is.Endpoint == g.Endpoint && is.Since == g.Since {
+			return true
+		}
+	}
+	return false
 }
 
 // all returns the graves; those of one path if p is not "".
@@ -339,18 +371,26 @@ func (v *Veil) all(p string) []grave {
 	return all
 }
 
-// restore takes over the graves that the ledger has, and returns all of it.
+// restore makes the graves those that the ledger has, and returns all that it
+// has.
 func (v *Veil) restore(ctx context.Context) (kept map[string][]byte, err error) {
 	if v.ledger == nil {
 		return nil, nil
 	}
+	began := time.Now().UnixNano()
 	if kept, err = v.ledger.All(ctx); err != nil {
 		return nil, err
 	}
 	for key, b := range kept {
 		var g grave
 		if !strings.HasPrefix(key, intentKey) && json.Unmarshal(b, &g) == nil && path.IsAbs(string(g.Path)) {
+			g.kept = true
 			v.dig(g)
+		}
+	}
+	for _, g := range v.all("") {
+		if _, ok := kept[g.key()]; !ok && g.kept && g.Since < began {
+			v.fill(g) // somebody has, and we were not told
 		}
 	}
 	return kept, nil
