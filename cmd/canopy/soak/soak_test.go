@@ -20,7 +20,12 @@ import (
 	"canopy/plugins/plugintest/rig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if file := os.Getenv(frontConfig); file != "" {
+		os.Exit(serveFront(file))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // TestNothingIsNoticed kills each server and Redis once, and reloads fifty
 // times.
