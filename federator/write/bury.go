@@ -152,7 +152,7 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave, ca
 		if !g.holds(string(g.Path), &r) {
 			continue // somebody has put another file there since
 		}
-		if careful && st.Abilities().Mover != nil {
+		if a := st.Abilities(); careful && a.Mover != nil && a.Sweeper == nil {
 			err = w.withdraw(ctx, st, own, &g)
 		} else {
 			err = take(ctx, st, own)

@@ -63,13 +63,14 @@
 //	DELETE of a full directory       all      all      all      500
 //	MOVE with Overwrite: F           honoured honoured honoured ignored
 //	MOVE below a missing directory   500      makes it 403      makes it
-//	MOVE over a file is one step     yes      yes      no       yes
+//	MOVE over a file is one step     no       yes      no       yes
 //	Destination of MOVE is decoded   yes      yes      yes      no
 //	third-party COPY                 no       no       no       with libXrdHttpTPC
 //
 // So `atomic: true` is right for Apache and nginx, which write to a temporary
-// file. It is not found out by itself, because a proxy in front of a storage
-// answers by the proxy's name.
+// file, and for Apache it is also better than to move an upload to its place: a
+// file that is replaced by MOVE is missing for a moment. It is not found out by
+// itself, because a proxy in front of a storage answers by the proxy's name.
 package dav
 
 import (

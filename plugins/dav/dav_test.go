@@ -21,8 +21,9 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	var example strings.Builder
-	for _, m := range regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(source), -1) {
-		example.WriteString(m[1] + "\n")
+	first := regexp.MustCompile(`(?m)(^//\t.*\n)+`).FindString(string(source))
+	for line := range strings.Lines(first) {
+		example.WriteString(strings.TrimPrefix(line, "//\t"))
 	}
 	var cfg struct {
 		Endpoints []struct {
@@ -52,8 +53,8 @@ func TestDefaultsAndAbilities(t *testing.T) {
 		checksums, quota bool
 		want             []string
 	}{
-		{cfg.Checksums, cfg.Quota, []string{"stat", "list", "redirect", "read", "digest", "space"}},
-		{false, false, []string{"stat", "list", "redirect", "read"}},
+		{cfg.Checksums, cfg.Quota, []string{"stat", "list", "redirect", "read", "digest", "space", "write", "remove", "mkdir", "move", "properties"}},
+		{false, false, []string{"stat", "list", "redirect", "read", "write", "remove", "mkdir", "move", "properties"}},
 	} {
 		cfg.Checksums, cfg.Quota = c.checksums, c.quota
 		a := plugins.AbilitiesOf(open(t, cfg, plugins.Env{}))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"canopy/plugins"
 )
@@ -20,7 +19,7 @@ import (
 // There is no limit of time while content goes out, but one of Env.Timeout on
 // each piece of it, and one of ten times that on the answer to the last. What
 // content takes to deliver is not counted. When Put has returned content is read
-// no more, unless it holds up a Read for more than a second after ctx has ended.
+// no more, unless it holds up one Read for more than a second after the end.
 //
 // The entry holds the header's facts and the number of bytes sent.
 func (c *Client) Put(ctx context.Context, path string, content io.Reader, size int64, header http.Header) (plugins.Entry, error) {
@@ -58,13 +57,9 @@ func (c *Client) unhindered(ctx context.Context, r Request) (*http.Response, err
 	}()
 	select {
 	case <-done:
+		r.upload.quiet()
 	case <-ctx.Done():
-		r.upload.end()
-		late := time.NewTimer(farewell)
-		defer late.Stop()
-		select {
-		case <-done:
-		case <-late.C:
+		if r.upload.end(); !r.upload.quiet() {
 			go func() {
 				if <-done; err == nil {
 					resp.Body.Close()
@@ -72,6 +67,7 @@ func (c *Client) unhindered(ctx context.Context, r Request) (*http.Response, err
 			}()
 			return nil, c.failed(r.Op, r.Path, ended(ctx))
 		}
+		<-done
 	}
 	return resp, err
 }

@@ -208,7 +208,7 @@ func TestPutOnDeadConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	answers := make(chan string)
+	answers := make(chan string, 2)
 	done := make(chan error, 1)
 	go func() {
 		done <- func() error {
@@ -241,24 +241,21 @@ func TestPutOnDeadConnection(t *testing.T) {
 		}()
 	}()
 	c := newClient(t, Config{URL: "http://" + l.Addr().String()}, testEnv())
-	go func() {
-		resp, err := c.Do(t.Context(), Request{Op: "stat", Method: http.MethodHead, Path: "/x"})
-		if err != nil {
-			answers <- err.Error()
-			return
-		}
-		resp.Body.Close()
-		if _, err := c.Put(t.Context(), "/x", plain{strings.NewReader("12345")}, 5, nil); err != nil {
-			answers <- err.Error()
-		}
-	}()
-	for _, want := range []string{"HEAD ", "PUT 12345"} {
-		if got := <-answers; got != want {
-			t.Fatalf("got %q, want %q", got, want)
-		}
+	resp, err := c.Do(t.Context(), Request{Op: "stat", Method: http.MethodHead, Path: "/x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if _, err := c.Put(t.Context(), "/x", plain{strings.NewReader("12345")}, 5, nil); err != nil {
+		t.Error(err)
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+	for _, want := range []string{"HEAD ", "PUT 12345"} {
+		if got := <-answers; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

@@ -60,8 +60,9 @@ type upload struct {
 	mu sync.Mutex
 	// attempt is the one that may read, 0 when none may any more.
 	attempt int
-	// reading is whether it does at this moment, taken how much it has.
-	reading bool
+	// reading is closed at the end of the Read that is under way; nil if none
+	// is. taken is how much was read.
+	reading chan struct{}
 	taken   int64
 	// complete is whether it has had all.
 	complete bool
@@ -138,7 +139,7 @@ func (u *upload) again(rewind bool) error {
 	switch {
 	case u.attempt == 0:
 		return errAbandoned
-	case u.reading || u.err != nil:
+	case u.reading != nil || u.err != nil:
 		return errTaken
 	case u.taken == 0:
 	case !rewind || u.start < 0:
@@ -160,6 +161,25 @@ func (u *upload) end() (complete bool, err error) {
 	defer u.mu.Unlock()
 	u.attempt = 0
 	return u.complete, u.err
+}
+
+// quiet waits until nobody reads, and reports whether that is so: what from
+// holds up for longer than a second is not waited for.
+func (u *upload) quiet() bool {
+	u.mu.Lock()
+	reading := u.reading
+	u.mu.Unlock()
+	if reading == nil {
+		return true
+	}
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	select {
+	case <-reading:
+		return true
+	case <-late.C:
+		return false
+	}
 }
 
 // attempt is the body of one request.
@@ -209,7 +229,7 @@ func (a *attempt) begin() error {
 	case a.complete:
 		return io.EOF
 	}
-	a.reading = true
+	a.reading = make(chan struct{})
 	a.dog.sleep()
 	return nil
 }
@@ -217,7 +237,8 @@ func (a *attempt) begin() error {
 func (a *attempt) done(n int, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.reading = false
+	close(a.reading)
+	a.reading = nil
 	a.taken += int64(n)
 	a.complete = err == io.EOF
 	if err != nil && err != io.EOF {
