@@ -136,10 +136,6 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func slicesRepeat(s string, n int) []string {
-	return strings.Split(strings.Repeat(s+"\x01", n-1)+s, "\x01")
-}
-
 func numbered(format string, n int) []string {
 	out := make([]string, n)
 	for i := range out {
