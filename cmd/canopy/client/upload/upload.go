@@ -289,8 +289,32 @@ func (u *Uploader) settle(ctx context.Context, job Job, s *sent, absent bool, wh
 			return true, nil
 		}
 	}
-	if err := u.Server.Remove(ctx, job.To); err != nil && plugins.KindOf(err) != plugins.NotFound {
-		return false, err
+	return false, u.withdraw(ctx, job)
+}
+
+const (
+	// lockedWait is the time between two attempts to remove a file that the
+	// server still holds, as rclone does for a moment after an upload was cut.
+	lockedWait  = 250 * time.Millisecond
+	lockedTries = 20
+)
+
+// withdraw takes away what was begun.
+func (u *Uploader) withdraw(ctx context.Context, job Job) error {
+	for try := 1; ; try++ {
+		err := u.Server.Remove(ctx, job.To)
+		switch kind := plugins.KindOf(err); {
+		case kind == plugins.NotFound:
+			return nil
+		case kind != plugins.Locked || try == lockedTries:
+			return err
+		}
+		timer := time.NewTimer(lockedWait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
 	}
-	return false, nil
 }
