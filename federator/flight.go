@@ -84,7 +84,7 @@ type asked struct {
 	replica record.Replica
 	kind    plugins.Kind // why silent
 	down    bool         // not asked at all
-	told    bool         // not asked, since it was known
+	told    bool         // not asked, since its answer, or that it gives none, was known
 }
 
 // flight is one path being asked for.
@@ -291,8 +291,17 @@ func (fl *flight) correct() {
 // tells fills in what prior, being fresh, already tells of a candidate.
 func (fl *flight) tells(a *asked) bool {
 	p := fl.prior
-	if p.state != cache.Fresh || !p.Coverage.Has(a.ID) {
+	if p.state != cache.Fresh {
 		return false
+	}
+	if !p.Coverage.Has(a.ID) {
+		// Nor is it asked again what it left unanswered a moment ago.
+		if !hushed(a.member, p.Silences, fl.began) {
+			return false
+		}
+		s, _ := p.Silent(a.ID)
+		a.reply, a.kind, a.told = silent, s.Kind, true
+		return true
 	}
 	r, ok := p.By(a.ID)
 	if ok && r.Size < 0 && r.Kind == plugins.File && !p.Asked {
@@ -399,7 +408,12 @@ func (fl *flight) make() *record.Record {
 					replicas = append(replicas, old)
 				}
 			}
-			if a.reply == silent && !a.down {
+			switch {
+			case a.reply != silent || a.down:
+			case a.told:
+				s, _ := fl.prior.Silent(a.ID)
+				r.Silences = append(r.Silences, s)
+			default:
 				r.Silences = append(r.Silences, record.Silence{
 					Endpoint: a.ID, Kind: a.kind,
 					Until: fl.last + int64(fl.g.hush(a.kind)), Recovery: a.state.Recoveries(),

@@ -165,7 +165,7 @@ func TestASilenceEndsWithTheHush(t *testing.T) {
 			b.fault.Store(nil)
 			time.Sleep(c.hush - time.Second)
 			equal(t, c.kind.String()+" before it is asked again", verdict(f, "/f"), c.first)
-			equal(t, "questions", b.stats.Load(), 1)
+			equal(t, c.kind.String()+" questions", b.stats.Load(), 1)
 			time.Sleep(time.Second)
 			equal(t, c.kind.String()+" in the end", verdict(f, "/f"), "file")
 		})
