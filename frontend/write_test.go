@@ -10,6 +10,7 @@ import (
 	"canopy/federator"
 	"canopy/federator/geo"
 	placement "canopy/federator/place"
+	"canopy/federator/veil"
 	"canopy/federator/write"
 	"canopy/frontend/lock"
 	"canopy/plugins"
@@ -22,10 +23,10 @@ import (
 // buildWriting starts a federation of sites that can be written to, with locks.
 func buildWriting(t testing.TB, o Options, sites ...*site) *world {
 	t.Helper()
-	veil := write.NewVeil(nil)
-	f := federator.New(federator.Bounds{Entries: 1e6, Bytes: 1 << 30}, nil, federator.Outside{Seed: 1, Veil: veil})
+	v := veil.New(nil)
+	f := federator.New(federator.Bounds{Entries: 1e6, Bytes: 1 << 30}, nil, federator.Outside{Seed: 1, Veil: v})
 	policy, _ := placement.ByName("first")
-	w := write.New(f, veil, write.Settings{Policy: policy, Cleanup: time.Hour, Most: 1000}, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New})
+	w := write.New(f, v, write.Settings{Policy: policy, Cleanup: time.Hour, Most: 1000}, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New})
 	t.Cleanup(func() {
 		w.Close()
 		if err := f.Close(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"canopy/federator"
 	"canopy/federator/record"
+	"canopy/federator/veil"
 	"canopy/plugins"
 )
 
@@ -30,15 +31,15 @@ func (w *Writer) bury() {
 	defer t.Stop()
 	for n := 0; ; n++ {
 		if n%restoreEvery == 0 {
-			kept, err := w.veil.restore(w.ctx)
+			kept, err := w.veil.Restore(w.ctx)
 			if err != nil && w.ctx.Err() == nil {
 				w.log.Warn("the graves of deleted files are not known; they may be seen until they are", "err", err)
 				n-- // again at the next turn
 			}
 			w.orphans(kept)
 		}
-		w.veil.expire(time.Now().UnixNano())
-		w.later(w.veil.all(""))
+		w.veil.Expire(time.Now().UnixNano())
+		w.later(w.veil.Graves(""))
 		select {
 		case <-w.ctx.Done():
 			return
@@ -51,7 +52,7 @@ func (w *Writer) bury() {
 
 // later removes copies that could not be removed when they died. What has been
 // written meanwhile is not to go with them, so changes of the path wait.
-func (w *Writer) later(graves []grave) {
+func (w *Writer) later(graves []veil.Grave) {
 	if len(graves) == 0 {
 		return
 	}
@@ -73,11 +74,11 @@ func (w *Writer) later(graves []grave) {
 				return
 			}
 			defer letGo()
-			if !w.veil.has(g) {
+			if !w.veil.Has(g) {
 				return // the path was written to, and the grave seen to
 			}
 			if err := w.remains(w.ctx, st, g, true); err == nil {
-				w.veil.unbury(w.ctx, g)
+				w.veil.Unbury(w.ctx, g)
 			}
 		})
 	}
@@ -85,7 +86,7 @@ func (w *Writer) later(graves []grave) {
 
 // dissolve removes the copies that lie in graves, where their endpoints answer,
 // and then the graves. It returns what could not be removed.
-func (w *Writer) dissolve(ctx context.Context, s *federator.Session, graves []grave) (left Failures) {
+func (w *Writer) dissolve(ctx context.Context, s *federator.Session, graves []veil.Grave) (left Failures) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	room := make(chan struct{}, gravesAtOnce)
@@ -102,7 +103,7 @@ func (w *Writer) dissolve(ctx context.Context, s *federator.Session, graves []gr
 				err = w.remains(ctx, st, g, false)
 			}
 			if err == nil {
-				w.veil.unbury(ctx, g)
+				w.veil.Unbury(ctx, g)
 				return
 			}
 			mu.Lock()
@@ -126,7 +127,7 @@ func storageOf(s *federator.Session, p string, id record.ID) *federator.Storage 
 // remains removes what lies in a grave, if it is still that. No error means
 // that nothing of it is there any more. careful is that others may write there
 // at the same time, who know nothing of it.
-func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave, careful bool) error {
+func (w *Writer) remains(ctx context.Context, st *federator.Storage, g veil.Grave, careful bool) error {
 	if !st.Writable() || st.Abilities().Remover == nil {
 		return &ReadOnly{Path: string(g.Path), Endpoint: st.Name()}
 	}
@@ -149,7 +150,7 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave, ca
 			}
 			continue
 		}
-		if !g.holds(string(g.Path), &r) {
+		if !g.Holds(string(g.Path), &r) {
 			continue // somebody has put another file there since
 		}
 		if a := st.Abilities(); careful && a.Mover != nil && a.Sweeper == nil {
@@ -166,7 +167,7 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g grave, ca
 
 // withdraw removes a file only if it is still the dead one in the moment in
 // which it goes: it is put aside, looked at, and put back if it is another.
-func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string, g *grave) error {
+func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) error {
 	aside, err := w.stage(ctx, st)
 	if err != nil {
 		return err
@@ -182,7 +183,7 @@ func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string
 	defer cancel()
 	entry, err := st.Endpoint().Stat(ctx, aside)
 	r := record.Of(st.ID(), 0, &entry, 0)
-	if err == nil && g.holds(string(g.Path), &r) {
+	if err == nil && g.Holds(string(g.Path), &r) {
 		return take(ctx, st, aside)
 	}
 	back := w.rename(ctx, st, aside, own, false)
@@ -205,7 +206,7 @@ func take(ctx context.Context, st *federator.Storage, own string) error {
 
 // raze removes what is dead of a directory on a storage, and the directory if
 // nothing else is left in it.
-func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g *grave) error {
+func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) error {
 	lister := st.Abilities().Lister
 	if lister == nil {
 		return failure(plugins.Unsupported, "list", own)
@@ -229,7 +230,7 @@ func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g 
 			if err := w.raze(ctx, st, child, g); err != nil {
 				return err
 			}
-		case !g.holds(child, &r):
+		case !g.Holds(child, &r):
 			alive = true
 		default:
 			if err := take(ctx, st, child); err != nil {

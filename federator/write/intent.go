@@ -4,22 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"path"
+	"strings"
 	"time"
 
 	"canopy/federator"
 	"canopy/federator/record"
+	"canopy/federator/veil"
 	"canopy/plugins"
 )
 
 // intent is what is to be done as soon as something new is on a storage, kept
 // in the ledger while the front end that is about to do it may die.
 type intent struct {
-	Path     name      `json:"path"`
+	Path     veil.Name `json:"path"`
 	Endpoint record.ID `json:"endpoint"`
 	// Old is what was there before, if anything.
-	Old *grave `json:"old,omitempty"`
+	Old *veil.Grave `json:"old,omitempty"`
 	// Graves are what is dead then.
-	Graves []grave `json:"graves"`
+	Graves []veil.Grave `json:"graves"`
 	// Until is when the front end is taken for dead unless it has said more,
 	// Last when nobody waits any longer; both in Unix nanoseconds.
 	Until int64 `json:"until"`
@@ -43,16 +45,16 @@ const (
 // for whoever lives then; last is for how long that may take. kept is called
 // when it has been done, or is not to be. Where there is nothing to be done, or
 // no ledger, it is not noted.
-func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []grave, last time.Duration) (kept func()) {
-	if len(graves) == 0 || w.veil.ledger == nil {
+func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []veil.Grave, last time.Duration) (kept func()) {
+	if len(graves) == 0 || w.ledger == nil {
 		return func() {}
 	}
-	i := intent{Path: name(plan.path), Endpoint: id, Graves: graves, Last: time.Now().Add(last).UnixNano()}
+	i := intent{Path: veil.Name(plan.path), Endpoint: id, Graves: graves, Last: time.Now().Add(last).UnixNano()}
 	if r, ok := plan.oldOf(id); ok {
-		old := graveOf(plan.path, &r)
+		old := veil.Of(plan.path, &r)
 		i.Old = &old
 	}
-	key := intentKey + (&grave{Path: i.Path, Endpoint: id}).key()
+	key := intentKey + (&veil.Grave{Path: i.Path, Endpoint: id}).Key()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.renew(ctx, key, i)
 	w.wg.Go(func() {
@@ -83,7 +85,7 @@ func (w *Writer) renew(ctx context.Context, key string, i intent) {
 	i.Until = time.Now().Add(lease).UnixNano()
 	b, err := json.Marshal(i)
 	if err == nil {
-		err = w.veil.ledger.Put(ctx, key, b)
+		err = w.ledger.Put(ctx, key, b)
 	}
 	if err != nil && ctx.Err() == nil {
 		w.log.Warn("a change would not be brought to its end if this front end died", "path", string(i.Path), "err", err)
@@ -91,7 +93,7 @@ func (w *Writer) renew(ctx context.Context, key string, i intent) {
 }
 
 func (w *Writer) drop(key string) {
-	if err := w.veil.ledger.Delete(context.WithoutCancel(w.ctx), key); err != nil {
+	if err := w.ledger.Delete(context.WithoutCancel(w.ctx), key); err != nil {
 		w.log.Warn("an intent stays in the ledger", "key", key, "err", err)
 	}
 }
@@ -101,7 +103,7 @@ func (w *Writer) orphans(all map[string][]byte) {
 	now := time.Now().UnixNano()
 	for key, b := range all {
 		var i intent
-		if len(key) <= len(intentKey) || key[:len(intentKey)] != intentKey || json.Unmarshal(b, &i) != nil || !path.IsAbs(string(i.Path)) {
+		if !strings.HasPrefix(key, intentKey) || json.Unmarshal(b, &i) != nil || !path.IsAbs(string(i.Path)) {
 			continue
 		}
 		if now < i.Until {
@@ -124,11 +126,11 @@ func (w *Writer) finish(i *intent) bool {
 		return false
 	}
 	r, ok := w.copyOn(s, st)
-	if !ok || i.Old != nil && i.Old.holds(p, &r) {
+	if !ok || i.Old != nil && i.Old.Holds(p, &r) {
 		return false
 	}
 	w.log.Info("a change that was left half done is brought to its end", "path", p)
-	w.veil.bury(w.ctx, i.Graves)
+	w.veil.Bury(w.ctx, i.Graves)
 	paths := []string{p}
 	for _, g := range i.Graves {
 		paths = append(paths, string(g.Path))

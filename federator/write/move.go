@@ -9,6 +9,7 @@ import (
 	"canopy/federator"
 	"canopy/federator/choice"
 	"canopy/federator/record"
+	"canopy/federator/veil"
 	"canopy/plugins"
 )
 
@@ -48,7 +49,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if err := m.plan(); err != nil {
 		return false, err
 	}
-	doneFrom, doneTo := w.veil.await(from, removeTimeout), w.veil.await(to, atMost)
+	doneFrom, doneTo := w.veil.Await(from, removeTimeout), w.veil.Await(to, atMost)
 	defer doneFrom()
 	defer doneTo()
 	if old != nil && (old.Kind() == plugins.Directory || found.Kind() == plugins.Directory) {
@@ -151,7 +152,7 @@ func (m *move) run(ctx context.Context) error {
 			all := graves
 			for _, step := range m.native[1:] {
 				if r, ok := m.found.By(step.st.ID()); ok {
-					all = append(all[:len(all):len(all)], graveOf(m.from, &r))
+					all = append(all[:len(all):len(all)], veil.Of(m.from, &r))
 				}
 			}
 			kept = m.w.intend(ctx, to, m.native[0].st.ID(), all, forsaken)
@@ -165,7 +166,7 @@ func (m *move) run(ctx context.Context) error {
 	}
 	// What is left of the old name, and of what was at the new one.
 	ctx = context.WithoutCancel(ctx)
-	m.w.veil.bury(ctx, graves)
+	m.w.veil.Bury(ctx, graves)
 	m.w.f.Written(m.from, m.to)
 	left := m.w.dissolve(ctx, m.s, graves)
 	if len(m.native) > 0 && m.found.Kind() == plugins.File {
@@ -181,13 +182,13 @@ func (m *move) run(ctx context.Context) error {
 
 // graves are those of the old name where it is not moved, and of what was at
 // the new one where nothing is moved to.
-func (m *move) graves() []grave {
-	var graves []grave
+func (m *move) graves() []veil.Grave {
+	var graves []veil.Grave
 	for _, id := range m.others {
 		if r, ok := m.found.By(id); ok && r.Kind == plugins.File {
-			graves = append(graves, graveOf(m.from, &r))
+			graves = append(graves, veil.Of(m.from, &r))
 		} else {
-			graves = append(graves, grave{Path: name(m.from), Endpoint: id, Tree: true, Since: time.Now().UnixNano()})
+			graves = append(graves, veil.Grave{Path: veil.Name(m.from), Endpoint: id, Tree: true, Since: time.Now().UnixNano()})
 		}
 	}
 	if len(m.native) == 0 {
@@ -196,13 +197,13 @@ func (m *move) graves() []grave {
 	if m.old != nil {
 		for _, r := range m.old.Replicas {
 			if !m.moved(r.Endpoint) {
-				graves = append(graves, graveOf(m.to, &r))
+				graves = append(graves, veil.Of(m.to, &r))
 			}
 		}
 	}
 	for _, st := range m.s.Storages(m.to) {
 		if st.Writable() && slices.Contains(m.silent, st.Name()) && !m.moved(st.ID()) && (m.old == nil || !holds(m.old, st.ID())) {
-			graves = append(graves, grave{Path: name(m.to), Endpoint: st.ID(), Since: time.Now().UnixNano()})
+			graves = append(graves, veil.Grave{Path: veil.Name(m.to), Endpoint: st.ID(), Since: time.Now().UnixNano()})
 		}
 	}
 	return graves

@@ -15,6 +15,7 @@ import (
 	"canopy/federator/choice"
 	"canopy/federator/geo"
 	"canopy/federator/record"
+	"canopy/federator/veil"
 	"canopy/plugins"
 )
 
@@ -45,7 +46,7 @@ func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File
 	if err != nil {
 		return Stored{}, err
 	}
-	done := w.veil.await(p, atMost)
+	done := w.veil.Await(p, atMost)
 	defer done()
 	body := &once{r: w.checked(content, file.Digests)}
 	for _, st := range plan.choice {
@@ -206,25 +207,25 @@ func (w *Writer) replace(ctx context.Context, s *federator.Session, plan *plan, 
 	}
 	// The client may go: what is half done is done to its end.
 	ctx = context.WithoutCancel(ctx)
-	w.veil.bury(ctx, graves)
+	w.veil.Bury(ctx, graves)
 	w.f.Written(plan.path)
 	w.dissolve(ctx, s, graves)
 }
 
 // others are the graves of all that a file on the storage id takes the place
 // of elsewhere.
-func (w *Writer) others(s *federator.Session, plan *plan, id record.ID) []grave {
-	var graves []grave
+func (w *Writer) others(s *federator.Session, plan *plan, id record.ID) []veil.Grave {
+	var graves []veil.Grave
 	if plan.exists() {
 		for _, r := range plan.old.Replicas {
 			if r.Endpoint != id {
-				graves = append(graves, graveOf(plan.path, &r))
+				graves = append(graves, veil.Of(plan.path, &r))
 			}
 		}
 	}
 	for _, st := range s.Storages(plan.path) {
 		if st.ID() != id && st.Writable() && slices.Contains(plan.silent, st.Name()) && !hasGrave(graves, st.ID()) {
-			graves = append(graves, grave{Path: name(plan.path), Endpoint: st.ID(), Since: time.Now().UnixNano()})
+			graves = append(graves, veil.Grave{Path: veil.Name(plan.path), Endpoint: st.ID(), Since: time.Now().UnixNano()})
 		}
 	}
 	return graves
@@ -257,26 +258,22 @@ func (w *Writer) settle(ctx context.Context, s *federator.Session, p string, ids
 // it.
 var nobody = &choice.Client{Place: new(geo.Place)}
 
-func hasGrave(graves []grave, id record.ID) bool {
-	return slices.ContainsFunc(graves, func(g grave) bool { return g.Endpoint == id })
-}
-
-func graveOf(p string, r *record.Replica) grave {
-	return grave{Path: name(p), Endpoint: r.Endpoint, Seen: true, Size: r.Size, ModTime: r.ModTime, Since: time.Now().UnixNano()}
+func hasGrave(graves []veil.Grave, id record.ID) bool {
+	return slices.ContainsFunc(graves, func(g veil.Grave) bool { return g.Endpoint == id })
 }
 
 // exhume removes a dead copy of path from a storage to which the path is about
 // to be written again.
 func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) error {
 	for at := p; at != "/"; at = path.Dir(at) {
-		for _, g := range w.veil.all(at) {
+		for _, g := range w.veil.Graves(at) {
 			if g.Endpoint != st.ID() || at != p && !g.Tree {
 				continue
 			}
 			if err := w.remains(ctx, st, g, false); err != nil {
 				return err
 			}
-			w.veil.unbury(ctx, g)
+			w.veil.Unbury(ctx, g)
 		}
 	}
 	return nil

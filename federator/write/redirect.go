@@ -65,7 +65,7 @@ const (
 
 // watch awaits a file that a client sends to a storage itself.
 func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64, kept func()) {
-	done := w.veil.await(plan.path, atMost)
+	done := w.veil.Await(plan.path, atMost)
 	w.wg.Go(func() {
 		defer done()
 		ctx, cancel := context.WithTimeout(w.ctx, atMost)

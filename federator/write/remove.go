@@ -11,6 +11,7 @@ import (
 	"canopy/federator"
 	"canopy/federator/choice"
 	"canopy/federator/record"
+	"canopy/federator/veil"
 	"canopy/plugins"
 )
 
@@ -136,7 +137,7 @@ func (r *removal) check(p string, facts *record.Facts) error {
 // be done, or be asked for.
 func (r *removal) file(ctx context.Context, p string, found *federator.Found) error {
 	graves := r.graves(p, found, false)
-	done := r.w.veil.await(p, removeTimeout)
+	done := r.w.veil.Await(p, removeTimeout)
 	defer done()
 	// Begun is done: the client may go now.
 	ctx = context.WithoutCancel(ctx)
@@ -146,16 +147,16 @@ func (r *removal) file(ctx context.Context, p string, found *federator.Found) er
 }
 
 // graves are those of a path at all who hold it, and at those who may.
-func (r *removal) graves(p string, found *federator.Found, tree bool) []grave {
-	var graves []grave
+func (r *removal) graves(p string, found *federator.Found, tree bool) []veil.Grave {
+	var graves []veil.Grave
 	now := time.Now().UnixNano()
 	for _, st := range r.s.Storages(p) {
 		held, holds := found.By(st.ID())
 		switch {
 		case holds && !tree:
-			graves = append(graves, graveOf(p, &held))
+			graves = append(graves, veil.Of(p, &held))
 		case holds || st.Writable() && slices.Contains(found.Missing, st.Name()):
-			graves = append(graves, grave{Path: name(p), Endpoint: st.ID(), Tree: tree, Since: now})
+			graves = append(graves, veil.Grave{Path: veil.Name(p), Endpoint: st.ID(), Tree: tree, Since: now})
 		}
 	}
 	return graves
@@ -164,8 +165,8 @@ func (r *removal) graves(p string, found *federator.Found, tree bool) []grave {
 // inter hides copies, removes them, and returns what could not be removed: from
 // those who are known to hold it, and, where the grave could be lost, from
 // those who may.
-func (r *removal) inter(ctx context.Context, graves []grave, found *federator.Found) (failed Failures) {
-	kept := r.w.veil.bury(ctx, graves)
+func (r *removal) inter(ctx context.Context, graves []veil.Grave, found *federator.Found) (failed Failures) {
+	kept := r.w.veil.Bury(ctx, graves)
 	for _, f := range r.w.dissolve(ctx, r.s, graves) {
 		for i, g := range graves {
 			st := storageOf(r.s, f.Path, g.Endpoint)

@@ -21,6 +21,7 @@ import (
 	"canopy/federator/geo"
 	"canopy/federator/place"
 	"canopy/federator/record"
+	"canopy/federator/veil"
 	"canopy/federator/write"
 	"canopy/nametrans"
 	"canopy/plugins"
@@ -148,14 +149,14 @@ var nobody = &choice.Client{Place: new(geo.Place)}
 
 func newFront(t testing.TB, h *hub, change func(*write.Settings), sites ...*site) *front {
 	t.Helper()
-	veil := write.NewVeil(h)
-	f := federator.New(federator.Bounds{Entries: 1000, Bytes: 1 << 24}, h, federator.Outside{Seed: 1, Veil: veil})
+	v := veil.New(h)
+	f := federator.New(federator.Bounds{Entries: 1000, Bytes: 1 << 24}, h, federator.Outside{Seed: 1, Veil: v})
 	policy, _ := place.ByName("first")
 	settings := write.Settings{Policy: policy, Cleanup: time.Hour, Most: 1000}
 	if change != nil {
 		change(&settings)
 	}
-	w := write.New(f, veil, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New})
+	w := write.New(f, v, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New, Ledger: h})
 	h.mu.Lock()
 	h.front = append(h.front, f)
 	h.mu.Unlock()

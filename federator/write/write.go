@@ -14,7 +14,7 @@
 // be done somewhere is told, as Failures, and the path is not reported gone.
 // But it is buried: a grave hides an endpoint's copy from everybody until it has
 // been removed, which is tried again as soon as the endpoint answers. Graves
-// are in the Ledger that front ends share, and survive them.
+// are in the ledger that front ends share, and survive them (package veil).
 //
 // # What is written is seen
 //
@@ -41,6 +41,7 @@ import (
 
 	"canopy/federator"
 	"canopy/federator/place"
+	"canopy/federator/veil"
 	"canopy/plugins"
 )
 
@@ -61,7 +62,8 @@ type Settings struct {
 // Writer changes the federation. All methods may be called concurrently.
 type Writer struct {
 	f        *federator.Federator
-	veil     *Veil
+	veil     *veil.Veil
+	ledger   veil.Ledger
 	log      *slog.Logger
 	hash     func(algorithm string) hash.Hash
 	settings atomic.Pointer[Settings]
@@ -78,14 +80,16 @@ type Outside struct {
 	Log *slog.Logger
 	// Hash returns the hash of an algorithm, nil where it is not known.
 	Hash func(algorithm string) hash.Hash
+	// Ledger is that of the veil; nil if it has none.
+	Ledger veil.Ledger
 }
 
 // New returns a writer for f, which was given the same veil.
-func New(f *federator.Federator, veil *Veil, s Settings, out Outside) *Writer {
-	w := &Writer{f: f, veil: veil, log: out.Log, hash: out.Hash, news: make(chan struct{}, 1)}
+func New(f *federator.Federator, v *veil.Veil, s Settings, out Outside) *Writer {
+	w := &Writer{f: f, veil: v, log: out.Log, hash: out.Hash, ledger: out.Ledger, news: make(chan struct{}, 1)}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.Configure(s)
-	veil.attach(f, out.Log)
+	v.Attach(f, out.Log)
 	w.wg.Go(w.bury)
 	w.wg.Go(w.sweep)
 	return w

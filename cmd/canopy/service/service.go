@@ -39,6 +39,7 @@ import (
 	"canopy/configs"
 	"canopy/federator"
 	"canopy/federator/geo"
+	"canopy/federator/veil"
 	"canopy/federator/write"
 	"canopy/frontend"
 	"canopy/frontend/listen"
@@ -136,7 +137,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		}
 		s.access = accesslog.New(o.AccessLog, format, o.Log)
 	}
-	var graves write.Ledger
+	var graves veil.Ledger
 	var locks lock.Store = new(lock.Memory)
 	if o.Config.Cache.Redis != nil {
 		if s.client, err = redis.NewClient(redis.Options{URL: o.Config.Cache.Redis.URL(), PasswordFile: o.Config.Cache.RedisPasswordFile, Log: s.log}); err != nil {
@@ -147,13 +148,13 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		locks = lockredis.New(lockredis.Options{Client: s.client})
 	}
 	s.locks = lock.New(lock.Options{Store: locks})
-	veil := write.NewVeil(graves)
+	hidden := veil.New(graves)
 	s.federator = federator.New(
 		federator.Bounds{Entries: o.Config.Cache.Entries, Bytes: max(int64(o.Config.Cache.Entries)*bytesPerEntry, leastBytes)},
 		shared,
-		federator.Outside{Log: s.log, Seed: s.seed, Addresses: addresses, Observe: s.metrics.Asked, Veil: veil},
+		federator.Outside{Log: s.log, Seed: s.seed, Addresses: addresses, Observe: s.metrics.Asked, Veil: hidden},
 	)
-	s.writer = write.New(s.federator, veil, writes(o.Config), write.Outside{Log: s.log, Hash: digest.New})
+	s.writer = write.New(s.federator, hidden, writes(o.Config), write.Outside{Log: s.log, Hash: digest.New, Ledger: graves})
 	learned.Store(s.federator)
 	s.metrics.Show(s.federator)
 	var handler http.Handler = http.HandlerFunc(s.serve)

@@ -1,4 +1,17 @@
-package write
+// Package veil hides from all front ends what was deleted or written over and
+// Has not gone yet, and knows what is being written.
+//
+// What dies is buried: a Grave names one endpoint's copy of a path, and while
+// it is there no answer shows that copy. Graves are told to the veils of other
+// front ends at once (federator.Tell), and kept in the Ledger that they share,
+// so that they outlive them all. A copy that is not the one that died, because
+// its size or its time is another, is alive and shows.
+//
+// What is being written is awaited: what endpoints say of such a path is told
+// to those who ask, and not remembered.
+//
+// The veil only knows and tells. Removing what is buried is for package write.
+package veil
 
 import (
 	"context"
@@ -16,8 +29,8 @@ import (
 	"canopy/federator/record"
 )
 
-// Ledger keeps graves, for all front ends that share it and beyond their
-// lives. Its methods may be called concurrently.
+// Ledger keeps graves, and what else is still to be done, for all front ends
+// that share it and beyond their lives. Its methods may be called concurrently.
 type Ledger interface {
 	// Put keeps value under key until Delete.
 	Put(ctx context.Context, key string, value []byte) error
@@ -36,7 +49,7 @@ type Veil struct {
 	busy atomic.Int64 // how many graves and awaited paths there are: mostly none
 
 	mu      sync.RWMutex
-	graves  map[string][]grave
+	graves  map[string][]Grave
 	awaited map[string]awaited
 	dirs    map[string]int // how many awaited paths are in a directory
 	// filled are graves that are no more, by key, with when they were dug: an
@@ -46,16 +59,18 @@ type Veil struct {
 
 var _ federator.Veil = (*Veil)(nil)
 
-// NewVeil returns a veil that hides nothing yet. ledger may be nil.
-func NewVeil(ledger Ledger) *Veil {
-	return &Veil{ledger: ledger, graves: make(map[string][]grave), awaited: make(map[string]awaited), dirs: make(map[string]int), filled: make(map[string]int64)}
+// New returns a veil that hides nothing yet. ledger may be nil.
+func New(ledger Ledger) *Veil {
+	return &Veil{ledger: ledger, graves: make(map[string][]Grave), awaited: make(map[string]awaited), dirs: make(map[string]int), filled: make(map[string]int64)}
 }
 
-func (v *Veil) attach(f *federator.Federator, log *slog.Logger) { v.f, v.log = f, log }
+// Attach gives the veil the federator that looks through it, by which it speaks
+// to others. It is called once, before anything is buried or awaited.
+func (v *Veil) Attach(f *federator.Federator, log *slog.Logger) { v.f, v.log = f, log }
 
-// grave is an endpoint's copy of a path that is dead.
-type grave struct {
-	Path     name      `json:"path"`
+// Grave is an endpoint's copy of a path that is dead.
+type Grave struct {
+	Path     Name      `json:"path"`
 	Endpoint record.ID `json:"endpoint"`
 	// Size and ModTime are those of the copy when it was seen last, if Seen:
 	// another one is alive.
@@ -71,7 +86,14 @@ type grave struct {
 	kept bool
 }
 
-func (g *grave) holds(p string, r *record.Replica) bool {
+// Of returns the grave of a copy of path as it was seen.
+func Of(path string, r *record.Replica) Grave {
+	return Grave{Path: Name(path), Endpoint: r.Endpoint, Seen: true, Size: r.Size, ModTime: r.ModTime, Since: time.Now().UnixNano()}
+}
+
+// Holds reports whether r is the copy that lies in the grave, or, at a path
+// below that of a Tree, in that.
+func (g *Grave) Holds(p string, r *record.Replica) bool {
 	switch {
 	case g.Endpoint != r.Endpoint:
 		return false
@@ -83,28 +105,29 @@ func (g *grave) holds(p string, r *record.Replica) bool {
 	return r.ModTime < g.Since-g.Since%int64(time.Second)
 }
 
-func (g *grave) key() string {
+// Key names the grave in the ledger. It begins with a slash.
+func (g *Grave) Key() string {
 	return string(g.Path) + "\x00" + strconv.FormatUint(uint64(g.Endpoint), 16)
 }
 
-// name is a path as it travels in JSON, which cannot hold any byte.
-type name string
+// Name is a path as it travels in JSON, which cannot hold any byte as text.
+type Name string
 
 // MarshalText implements encoding.TextMarshaler.
-func (n name) MarshalText() ([]byte, error) {
+func (n Name) MarshalText() ([]byte, error) {
 	return base64.RawStdEncoding.AppendEncode(nil, []byte(n)), nil
 }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (n *name) UnmarshalText(text []byte) error {
+func (n *Name) UnmarshalText(text []byte) error {
 	b, err := base64.RawStdEncoding.AppendDecode(nil, text)
-	*n = name(b)
+	*n = Name(b)
 	return err
 }
 
 // awaited is a path to which something is being written.
 type awaited struct {
-	Path name `json:"path"`
+	Path Name `json:"path"`
 	// Until is when it is no longer waited for, in Unix nanoseconds.
 	Until int64 `json:"until"`
 }
@@ -118,7 +141,7 @@ func (v *Veil) Hides(p string, r *record.Replica) bool {
 	defer v.mu.RUnlock()
 	for at := p; ; at = path.Dir(at) {
 		for i := range v.graves[at] {
-			if g := &v.graves[at][i]; (at == p || g.Tree) && g.holds(p, r) {
+			if g := &v.graves[at][i]; (at == p || g.Tree) && g.Holds(p, r) {
 				return true
 			}
 		}
@@ -188,13 +211,13 @@ func (v *Veil) Heard(word string) {
 	case strings.HasPrefix(word, wordDone):
 		v.arrived(word[len(wordDone):])
 	case strings.HasPrefix(word, wordBury):
-		var g grave
+		var g Grave
 		if json.Unmarshal([]byte(word[len(wordBury):]), &g) == nil && path.IsAbs(string(g.Path)) {
 			g.kept = true
 			v.dig(g)
 		}
 	case strings.HasPrefix(word, wordUnbury):
-		var g grave
+		var g Grave
 		if json.Unmarshal([]byte(word[len(wordUnbury):]), &g) == nil {
 			v.fill(g)
 		}
@@ -209,10 +232,10 @@ func (v *Veil) say(word string, x any) {
 	v.f.Tell(word + string(b))
 }
 
-// await has all front ends ask afresh for p until done is called, or for as
+// Await has all front ends ask afresh for p until done is called, or for as
 // long as a front end may be gone without word.
-func (v *Veil) await(p string, atMost time.Duration) (done func()) {
-	a := awaited{Path: name(p), Until: time.Now().Add(atMost).UnixNano()}
+func (v *Veil) Await(p string, atMost time.Duration) (done func()) {
+	a := awaited{Path: Name(p), Until: time.Now().Add(atMost).UnixNano()}
 	v.expect(a)
 	v.say(wordAwait, a)
 	v.f.Written(p)
@@ -249,8 +272,8 @@ func (v *Veil) arrived(p string) {
 	v.busy.Add(-1)
 }
 
-// expire drops what is no longer awaited.
-func (v *Veil) expire(now int64) {
+// Expire drops what is no longer awaited.
+func (v *Veil) Expire(now int64) {
 	v.mu.RLock()
 	var gone []string
 	for p, a := range v.awaited {
@@ -265,9 +288,9 @@ func (v *Veil) expire(now int64) {
 	}
 }
 
-// bury hides copies everywhere, and reports which of them that outlives the
+// Bury hides copies everywhere, and reports which of them that outlives the
 // front ends that run now.
-func (v *Veil) bury(ctx context.Context, graves []grave) (kept []bool) {
+func (v *Veil) Bury(ctx context.Context, graves []Grave) (kept []bool) {
 	kept = make([]bool, len(graves))
 	for i, g := range graves {
 		v.dig(g)
@@ -277,7 +300,7 @@ func (v *Veil) bury(ctx context.Context, graves []grave) (kept []bool) {
 		}
 		b, err := json.Marshal(g)
 		if err == nil {
-			err = v.ledger.Put(ctx, g.key(), b)
+			err = v.ledger.Put(ctx, g.Key(), b)
 		}
 		if err != nil {
 			v.log.Warn("what is to be removed would be forgotten if all front ends stop before", "path", string(g.Path), "err", err)
@@ -290,11 +313,11 @@ func (v *Veil) bury(ctx context.Context, graves []grave) (kept []bool) {
 	return kept
 }
 
-// unbury forgets a grave whose copy has gone.
-func (v *Veil) unbury(ctx context.Context, g grave) {
+// Unbury forgets a Grave whose copy has gone.
+func (v *Veil) Unbury(ctx context.Context, g Grave) {
 	if v.ledger != nil {
-		if err := v.ledger.Delete(ctx, g.key()); err != nil {
-			v.log.Warn("a grave stays in the ledger", "path", string(g.Path), "err", err)
+		if err := v.ledger.Delete(ctx, g.Key()); err != nil {
+			v.log.Warn("a Grave stays in the ledger", "path", string(g.Path), "err", err)
 			return
 		}
 	}
@@ -302,11 +325,11 @@ func (v *Veil) unbury(ctx context.Context, g grave) {
 	v.say(wordUnbury, g)
 }
 
-func (v *Veil) dig(g grave) {
+func (v *Veil) dig(g Grave) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := string(g.Path)
-	if since, ok := v.filled[g.key()]; ok && g.Since <= since {
+	if since, ok := v.filled[g.Key()]; ok && g.Since <= since {
 		return
 	}
 	for i, old := range v.graves[p] {
@@ -324,18 +347,18 @@ func (v *Veil) dig(g grave) {
 // mostFilled bounds how many graves are remembered that are no more.
 const mostFilled = 100_000
 
-func (v *Veil) fill(g grave) {
+func (v *Veil) fill(g Grave) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := string(g.Path)
 	if len(v.filled) >= mostFilled {
 		clear(v.filled)
 	}
-	v.filled[g.key()] = max(g.Since, v.filled[g.key()])
+	v.filled[g.Key()] = max(g.Since, v.filled[g.Key()])
 	all := v.graves[p]
 	for i, old := range all {
 		if old.Endpoint == g.Endpoint && old.Since <= g.Since {
-			kept := append(append([]grave(nil), all[:i]...), all[i+1:]...)
+			kept := append(append([]Grave(nil), all[:i]...), all[i+1:]...)
 			if len(kept) == 0 {
 				delete(v.graves, p)
 			} else {
@@ -347,9 +370,9 @@ func (v *Veil) fill(g grave) {
 	}
 }
 
-// has reports whether a grave is still there.
-func (v *Veil) has(g grave) bool {
-	for _, is := range v.all(string(g.Path)) {
+// Has reports whether a Grave is still there.
+func (v *Veil) Has(g Grave) bool {
+	for _, is := range v.Graves(string(g.Path)) {
 		if is.Endpoint == g.Endpoint && is.Since == g.Since {
 			return true
 		}
@@ -357,41 +380,47 @@ func (v *Veil) has(g grave) bool {
 	return false
 }
 
-// all returns the graves; those of one path if p is not "".
-func (v *Veil) all(p string) []grave {
+// Graves returns the graves; those of one path if p is not "".
+func (v *Veil) Graves(p string) []Grave {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if p != "" {
-		return append([]grave(nil), v.graves[p]...)
+		return append([]Grave(nil), v.graves[p]...)
 	}
-	var all []grave
+	var all []Grave
 	for _, g := range v.graves {
 		all = append(all, g...)
 	}
 	return all
 }
 
-// restore makes the graves those that the ledger has, and returns all that it
-// has.
-func (v *Veil) restore(ctx context.Context) (kept map[string][]byte, err error) {
+// Restore makes the graves those that the ledger has, and returns what else is
+// in it, by key.
+func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error) {
 	if v.ledger == nil {
 		return nil, nil
 	}
 	began := time.Now().UnixNano()
-	if kept, err = v.ledger.All(ctx); err != nil {
+	kept, err := v.ledger.All(ctx)
+	if err != nil {
 		return nil, err
 	}
+	others = make(map[string][]byte)
 	for key, b := range kept {
-		var g grave
-		if !strings.HasPrefix(key, intentKey) && json.Unmarshal(b, &g) == nil && path.IsAbs(string(g.Path)) {
+		if !strings.HasPrefix(key, "/") {
+			others[key] = b
+			continue
+		}
+		var g Grave
+		if json.Unmarshal(b, &g) == nil && path.IsAbs(string(g.Path)) {
 			g.kept = true
 			v.dig(g)
 		}
 	}
-	for _, g := range v.all("") {
-		if _, ok := kept[g.key()]; !ok && g.kept && g.Since < began {
+	for _, g := range v.Graves("") {
+		if _, ok := kept[g.Key()]; !ok && g.kept && g.Since < began {
 			v.fill(g) // somebody has, and we were not told
 		}
 	}
-	return kept, nil
+	return others, nil
 }

@@ -1,0 +1,163 @@
+package veil_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"canopy/federator/record"
+	"canopy/federator/veil"
+)
+
+const second = int64(time.Second)
+
+func word(t testing.TB, g veil.Grave) string {
+	t.Helper()
+	b, err := json.Marshal(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestHides(t *testing.T) {
+	seen := veil.Grave{Path: "/d/f", Endpoint: 1, Seen: true, Size: 5, ModTime: 7 * second, Since: 100 * second}
+	unseen := veil.Grave{Path: "/d/f", Endpoint: 1, Since: 100*second + 1}
+	tree := veil.Grave{Path: "/d", Endpoint: 1, Tree: true, Since: 100 * second}
+	for _, c := range []struct {
+		name  string
+		grave veil.Grave
+		path  string
+		copy  record.Replica
+		want  bool
+	}{
+		{"what was seen", seen, "/d/f", record.Replica{Endpoint: 1, Size: 5, ModTime: 7 * second}, true},
+		{"of another size", seen, "/d/f", record.Replica{Endpoint: 1, Size: 6, ModTime: 7 * second}, false},
+		{"of another time", seen, "/d/f", record.Replica{Endpoint: 1, Size: 5, ModTime: 8 * second}, false},
+		{"elsewhere", seen, "/d/f", record.Replica{Endpoint: 2, Size: 5, ModTime: 7 * second}, false},
+		{"another path", seen, "/d/ff", record.Replica{Endpoint: 1, Size: 5, ModTime: 7 * second}, false},
+		{"older than the death", unseen, "/d/f", record.Replica{Endpoint: 1, ModTime: 99 * second}, true},
+		{"of the second of the death", unseen, "/d/f", record.Replica{Endpoint: 1, ModTime: 100 * second}, false},
+		{"below a tree", tree, "/d/e/f", record.Replica{Endpoint: 1, ModTime: 99 * second}, true},
+		{"below a tree, newer", tree, "/d/e/f", record.Replica{Endpoint: 1, ModTime: 101 * second}, false},
+		{"beside a tree", tree, "/dd/f", record.Replica{Endpoint: 1, ModTime: 99 * second}, false},
+		{"below what is no tree", seen, "/d/f/g", record.Replica{Endpoint: 1, Size: 5, ModTime: 7 * second}, false},
+	} {
+		v := veil.New(nil)
+		if v.Hides(c.path, &c.copy) {
+			t.Errorf("%s: hidden by nothing", c.name)
+		}
+		v.Heard("bury " + word(t, c.grave))
+		if got := v.Hides(c.path, &c.copy); got != c.want {
+			t.Errorf("%s: hidden %v, want %v", c.name, got, c.want)
+		}
+		v.Heard("unbury " + word(t, c.grave))
+		if v.Hides(c.path, &c.copy) {
+			t.Errorf("%s: hidden after the grave has gone", c.name)
+		}
+		v.Heard("bury " + word(t, c.grave))
+		if v.Has(c.grave) {
+			t.Errorf("%s: an old word has dug the grave again", c.name)
+		}
+	}
+}
+
+func TestBuried(t *testing.T) {
+	v := veil.New(nil)
+	v.Heard("bury " + word(t, veil.Grave{Path: "/d", Endpoint: 1, Tree: true, Since: 1}))
+	v.Heard("bury " + word(t, veil.Grave{Path: "/e", Endpoint: 1, Since: 1}))
+	for path, want := range map[string]bool{"/d": true, "/d/x/y": true, "/e": true, "/e/x": false, "/": false, "/dd": false} {
+		if got := v.Buried(path, 1); got != want {
+			t.Errorf("%s buried: %v, want %v", path, got, want)
+		}
+		if v.Buried(path, 2) {
+			t.Errorf("%s is buried where it never was", path)
+		}
+	}
+}
+
+// shelf is a ledger in memory.
+type shelf map[string][]byte
+
+func (s shelf) Put(_ context.Context, key string, value []byte) error {
+	s[key] = value
+	return nil
+}
+
+func (s shelf) Delete(_ context.Context, key string) error {
+	delete(s, key)
+	return nil
+}
+
+func (s shelf) All(context.Context) (map[string][]byte, error) { return s, nil }
+
+func TestRestore(t *testing.T) {
+	g := veil.Grave{Path: "/f\xff", Endpoint: 3, Since: 1}
+	kept := shelf{
+		g.Key():       []byte(word(t, g)),
+		"intent /x":   []byte("{}"),
+		"/broken":     []byte("{"),
+		"/relative":   []byte(word(t, veil.Grave{Path: "f"})),
+		"/\x00nobody": nil,
+	}
+	v := veil.New(kept)
+	others, err := v.Restore(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(others) != 1 || string(others["intent /x"]) != "{}" {
+		t.Errorf("what is no grave: %q", others)
+	}
+	if all := v.Graves(""); len(all) != 1 || all[0].Path != g.Path {
+		t.Errorf("graves: %v", all)
+	}
+	// Another front end has filled it, and the word was lost.
+	delete(kept, g.Key())
+	if _, err := v.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v.Buried(string(g.Path), 3) {
+		t.Error("the grave is still there, of which the ledger knows no more")
+	}
+}
+
+func TestAwaited(t *testing.T) {
+	v := veil.New(nil)
+	until := time.Now().Add(time.Hour).UnixNano()
+	b, err := json.Marshal(map[string]any{"path": veil.Name("/d/f"), "until": until})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a word heard twice is one
+		v.Heard("await " + string(b))
+	}
+	if !v.Awaited("/d/f") || !v.AwaitedIn("/d") || v.Awaited("/d") || v.AwaitedIn("/") {
+		t.Error("awaited is not /d/f, or not it alone")
+	}
+	v.Heard("done /d/f")
+	if v.Awaited("/d/f") || v.AwaitedIn("/d") {
+		t.Error("it is still awaited")
+	}
+}
+
+func FuzzHeard(f *testing.F) {
+	f.Add("await {}")
+	f.Add("done /d/f")
+	f.Add("bury " + word(f, veil.Grave{Path: "/f", Endpoint: 1, Tree: true}))
+	f.Add("unbury " + word(f, veil.Grave{Path: "/f", Endpoint: 1}))
+	f.Fuzz(func(t *testing.T, said string) {
+		v := veil.New(nil)
+		v.Heard(said)
+		for _, g := range v.Graves("") {
+			if !strings.HasPrefix(string(g.Path), "/") {
+				t.Errorf("a grave at %q", g.Path)
+			}
+			v.Heard("unbury " + word(t, g))
+		}
+		if len(v.Graves("")) > 0 {
+			t.Error("a grave cannot be filled")
+		}
+	})
+}
