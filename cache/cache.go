@@ -28,6 +28,15 @@
 //
 // The bytes are what an item costs in memory: the caller's figure for the
 // value, the key, and what the store itself needs for it (about 170 bytes).
+//
+// # Packing
+//
+// A collector of garbage looks through all that has pointers in it, again and
+// again, and of a million items that takes a second of everybody's time. A
+// store that knows how to pack its values (Packer) keeps only those ready that
+// were used last (Options.Ready). The others it keeps as bytes (package
+// cellar), from which they are made again when they are asked for; they are
+// smaller there, too. What was used least recently goes first all the same.
 package cache
 
 import (
@@ -41,6 +50,8 @@ const (
 	shards = 64
 	// largestShare is the default of Options.LargestShare.
 	largestShare = 8
+	// ready is the default of Options.Ready.
+	ready = 1 << 14
 	// linkBytes is what golang-lru spends on one entry beside its key and
 	// value: two links, the list, an unused deadline and its bucket, and
 	// the header of the key.
@@ -109,6 +120,9 @@ type Options struct {
 	// LargestShare is the divisor that bounds one item: it may take
 	// Bytes/LargestShare, or is not kept. 0 is 8.
 	LargestShare int64
+	// Ready is how many items are kept unpacked by a store that packs; 0 is
+	// 16,384.
+	Ready int
 }
 
 // Store is a bounded map in memory. All methods may be called by any number
@@ -122,11 +136,23 @@ type Store[V any] struct {
 	// largest is the most that one item may cost; 0 is no bound.
 	largest int64
 	refused atomic.Uint64
+	// packer is nil for a store that keeps all items ready; else each shard
+	// keeps so many.
+	packer Packer[V]
+	ready  int
 }
 
-// New makes an empty store.
-func New[V any](opt Options) *Store[V] {
+// New makes an empty store that keeps all values as they are.
+func New[V any](opt Options) *Store[V] { return NewPacked[V](opt, nil) }
+
+// NewPacked makes an empty store that packs what was not used lately.
+func NewPacked[V any](opt Options, packer Packer[V]) *Store[V] {
+	if opt.Ready <= 0 {
+		opt.Ready = ready
+	}
 	s := &Store[V]{
+		packer:   packer,
+		ready:    max(1, opt.Ready/shards),
 		seed:     maphash.MakeSeed(),
 		overhead: int64(reflect.TypeFor[Item[V]]().Size()) + linkBytes + slotBytes,
 	}
@@ -139,22 +165,29 @@ func New[V any](opt Options) *Store[V] {
 		s.largest = max(1, s.account.maxBytes/share)
 	}
 	for i := range s.shards {
-		s.shards[i].init()
+		s.shards[i].init(packer != nil)
 	}
 	return s
 }
 
 // Get returns the item of key and how good it is at now, in Unix nanoseconds.
 // An item beyond its Stale deadline is removed and Missing. A hit makes the
-// item the most recently used of its shard; it allocates nothing.
+// item the most recently used of its shard; unless it was packed, it allocates
+// nothing.
 func (s *Store[V]) Get(key string, now int64) (Item[V], State) {
-	sh := &s.shards[s.index(key)]
+	i := s.index(key)
+	sh := &s.shards[i]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	item, ok := sh.lru.Get(key)
 	if !ok {
-		sh.count.Misses++
-		return Item[V]{}, Missing
+		if item, ok = s.unpack(sh, key); !ok {
+			sh.count.Misses++
+			return Item[V]{}, Missing
+		}
+		if item.State(now) != Missing {
+			s.place(i, key, item)
+		}
 	}
 	state := item.State(now)
 	switch state {
@@ -164,8 +197,7 @@ func (s *Store[V]) Get(key string, now int64) (Item[V], State) {
 		sh.count.Stale++
 	default:
 		sh.count.Misses++
-		sh.lru.Remove(key)
-		s.account.release(s.cost(key, &item))
+		s.remove(sh, key)
 		return Item[V]{}, Missing
 	}
 	return item, state
@@ -191,7 +223,11 @@ func (s *Store[V]) Update(key string, change func(old Item[V], ok bool) (Item[V]
 	sh := &s.shards[i]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	item, keep := change(sh.lru.Peek(key))
+	item, ok := sh.lru.Peek(key)
+	if !ok {
+		item, ok = s.peekPacked(sh, key)
+	}
+	item, keep := change(item, ok)
 	if keep {
 		s.place(i, key, item)
 		return
@@ -211,10 +247,11 @@ func (s *Store[V]) Delete(key string) {
 // shard.
 const deleteBatch = 256
 
-// DeleteIf forgets every item for which drop returns true and returns how many
-// those were. It holds a shard for a few microseconds at a time; an item that
-// is put while it runs may or may not be seen. drop must not call the store.
-func (s *Store[V]) DeleteIf(drop func(key string, item Item[V]) bool) int {
+// DeleteIf forgets the item of every key for which drop returns true and returns
+// how many those were. It holds a shard for as long as it takes to copy its
+// keys; an item that is put while it runs may or may not be seen. drop must not
+// call the store.
+func (s *Store[V]) DeleteIf(drop func(key string) bool) int {
 	dropped := 0
 	for i := range s.shards {
 		sh := &s.shards[i]
@@ -227,13 +264,12 @@ func (s *Store[V]) DeleteIf(drop func(key string, item Item[V]) bool) int {
 	return dropped
 }
 
-func (s *Store[V]) deleteRun(sh *shard[V], keys []string, drop func(string, Item[V]) bool) int {
+func (s *Store[V]) deleteRun(sh *shard[V], keys []string, drop func(string) bool) int {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	dropped := 0
 	for _, key := range keys {
-		if item, ok := sh.lru.Peek(key); ok && drop(key, item) {
-			s.remove(sh, key)
+		if drop(key) && s.remove(sh, key) {
 			dropped++
 		}
 	}

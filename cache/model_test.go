@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"canopy/cache"
@@ -11,6 +12,16 @@ import (
 
 // model is a store without bounds of any kind.
 type model map[string]cache.Item[int]
+
+// decimal packs numbers as text.
+type decimal struct{}
+
+func (decimal) Pack(b []byte, v int) ([]byte, bool) { return strconv.AppendInt(b, int64(v), 10), true }
+
+func (decimal) Unpack(b []byte) (int, bool) {
+	v, err := strconv.Atoi(string(b))
+	return v, err == nil
+}
 
 // TestStoreAgainstModel checks that no sequence of calls exceeds a bound, that
 // whatever the store answers is what was last put there, and that an answer's
@@ -22,6 +33,10 @@ func TestStoreAgainstModel(t *testing.T) {
 			Bytes:   rapid.SampledFrom([]int64{0, 3000, 20000}).Draw(t, "bytes"),
 		}
 		s, m := cache.New[int](opt), model{}
+		if rapid.Bool().Draw(t, "packs") {
+			opt.Ready = 1 // of each shard
+			s = cache.NewPacked[int](opt, decimal{})
+		}
 		now := int64(1000)
 		key := rapid.Custom(func(t *rapid.T) string { return fmt.Sprint("k", rapid.IntRange(0, 99).Draw(t, "n")) })
 		item := rapid.Custom(func(t *rapid.T) cache.Item[int] {
@@ -74,10 +89,10 @@ func TestStoreAgainstModel(t *testing.T) {
 				delete(m, k)
 			},
 			"delete some": func(t *rapid.T) {
-				odd := func(_ string, i cache.Item[int]) bool { return i.Value%2 != 0 }
+				odd := func(k string) bool { return k[len(k)-1]%2 != 0 }
 				s.DeleteIf(odd)
-				for k, i := range m {
-					if odd(k, i) {
+				for k := range m {
+					if odd(k) {
 						delete(m, k)
 					}
 				}
@@ -132,4 +147,33 @@ func TestRecentSurvive(t *testing.T) {
 			t.Fatalf("%d of %d entries in use", s.Len(), entries)
 		}
 	})
+}
+
+// TestPackedOrder checks that a store that packs forgets in the same order as
+// one that does not.
+func TestPackedOrder(t *testing.T) {
+	const entries = 64 * 20
+	s := cache.NewPacked[int](cache.Options{Entries: entries, Ready: 64 * 2}, decimal{})
+	for i := range entries {
+		s.Put(fmt.Sprint("k", i), cache.Item[int]{Value: i, Learned: 1, Fresh: 2, Stale: 3})
+	}
+	used := entries / 4
+	for i := range used {
+		if got, state := s.Get(fmt.Sprint("k", i), 1); state != cache.Fresh || got != (cache.Item[int]{Value: i, Learned: 1, Fresh: 2, Stale: 3}) {
+			t.Fatalf("k%d is %v %+v", i, state, got)
+		}
+	}
+	for i := range entries / 4 {
+		s.Put(fmt.Sprint("new", i), cache.Item[int]{Fresh: 2})
+	}
+	lost := 0
+	for i := range used {
+		if _, state := s.Get(fmt.Sprint("k", i), 1); state != cache.Fresh {
+			lost++
+		}
+	}
+	// Shards are not all of one size.
+	if s.Len() != entries || lost > used/20 {
+		t.Errorf("%d of %d items, and %d lost of %d that were used", s.Len(), entries, lost, used)
+	}
 }

@@ -5,20 +5,29 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"canopy/cache/cellar"
+
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // shard is one part of a store. Its counters are plain numbers: whoever counts
 // holds the lock anyway.
 type shard[V any] struct {
-	mu    sync.Mutex
-	lru   *simplelru.LRU[string, Item[V]]
-	count Stats
+	mu  sync.Mutex
+	lru *simplelru.LRU[string, Item[V]]
+	// packed are those that were used before all that are in lru; nil in a
+	// store that does not pack.
+	packed  *cellar.Cellar
+	scratch []byte // what is being packed
+	count   Stats
 	// The padding keeps the locks of two shards out of one cache line.
 	_ [64]byte
 }
 
-func (sh *shard[V]) init() {
+func (sh *shard[V]) init(packs bool) {
+	if packs {
+		sh.packed = cellar.New()
+	}
 	// The list itself has no bound, the account has. NewLRU only fails for
 	// sizes below one.
 	sh.lru, _ = simplelru.NewLRU[string, Item[V]](math.MaxInt, nil)
@@ -27,7 +36,11 @@ func (sh *shard[V]) init() {
 func (sh *shard[V]) keys() []string {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.lru.Keys()
+	keys := sh.lru.Keys()
+	if sh.packed != nil {
+		keys = append(keys, sh.packed.Keys()...)
+	}
+	return keys
 }
 
 func (sh *shard[V]) counted() Stats {
@@ -77,12 +90,15 @@ func take(used *atomic.Int64, n, bound int64) bool {
 	}
 }
 
-// remove forgets key; the caller holds the shard.
-func (s *Store[V]) remove(sh *shard[V], key string) {
+// remove forgets key, and reports whether it was there; the caller holds the
+// shard.
+func (s *Store[V]) remove(sh *shard[V], key string) bool {
 	if item, ok := sh.lru.Peek(key); ok {
 		sh.lru.Remove(key)
 		s.account.release(s.cost(key, &item))
+		return true
 	}
+	return s.removePacked(sh, key)
 }
 
 // place puts item under key, in shard i, which the caller holds. It makes room
@@ -95,6 +111,7 @@ func (s *Store[V]) place(i int, key string, item Item[V]) {
 		s.refused.Add(1)
 		return
 	}
+	s.removePacked(sh, key)
 	entries, bytes := int64(1), cost
 	// The look-up also makes what is replaced the youngest of its shard, so
 	// that it is not itself chosen to make room.
@@ -111,6 +128,7 @@ func (s *Store[V]) place(i int, key string, item Item[V]) {
 		}
 	}
 	sh.lru.Add(key, item)
+	s.pack(sh)
 }
 
 // evict drops the oldest item of the first shard from turn onwards that has
@@ -127,9 +145,7 @@ func (s *Store[V]) evict(turn, own int, spare bool) (next int, found bool) {
 		if !mine && !sh.mu.TryLock() {
 			continue
 		}
-		if found = sh.lru.Len() > 1 || sh.lru.Len() == 1 && !(mine && spare); found {
-			key, item, _ := sh.lru.RemoveOldest()
-			s.account.release(s.cost(key, &item))
+		if found = s.evictOldest(sh, mine && spare); found {
 			sh.count.Evictions++
 		}
 		if !mine {

@@ -207,13 +207,13 @@ func New(bounds Bounds, shared cache.Shared, out Outside) *Federator {
 	}
 	f := &Federator{
 		outside: out, log: out.Log, shared: shared,
-		// Half of the bytes each: a scan of large directories cannot push out
-		// what single lookups learned, nor the other way round.
-		entries:  cache.New[*record.Record](cache.Options{Entries: bounds.Entries, Bytes: bounds.Bytes / 2}),
 		listings: cache.New[*record.Listing](cache.Options{Bytes: bounds.Bytes / 2, LargestShare: listingShare}),
 		largest:  bounds.Bytes / 2 / listingShare,
 		health:   make(map[record.ID]*health.State),
 	}
+	// Half of the bytes each: a scan of large directories cannot push out what
+	// single lookups learned, nor the other way round.
+	f.entries = cache.NewPacked(cache.Options{Entries: bounds.Entries, Bytes: bounds.Bytes / 2}, record.Packer{Sets: &f.sets})
 	f.decisions, _ = lru.New[decisionKey, *Decision](decisionsKept)
 	f.decks, _ = lru.New[string, *choice.Deck](decksKept)
 	f.ctx, f.stop = context.WithCancel(context.Background())

@@ -261,8 +261,8 @@ func (f *Federator) forgetBelow(dir string) {
 	below := func(p string) bool { return within(p, dir) }
 	f.flights.leaveIf(below, (*flight).void)
 	f.listers.leaveIf(below, (*lister).void)
-	f.entries.DeleteIf(func(p string, _ cache.Item[*record.Record]) bool { return below(p) })
-	f.listings.DeleteIf(func(p string, _ cache.Item[*record.Listing]) bool { return below(strings.TrimPrefix(p, outdated)) })
+	f.entries.DeleteIf(below)
+	f.listings.DeleteIf(func(p string) bool { return below(strings.TrimPrefix(p, outdated)) })
 }
 
 // within reports whether p is dir or lies below it.
@@ -317,6 +317,6 @@ func (f *Federator) ForgetAll() {
 	all := func(string) bool { return true }
 	f.flights.leaveIf(all, (*flight).void)
 	f.listers.leaveIf(all, (*lister).void)
-	f.entries.DeleteIf(func(string, cache.Item[*record.Record]) bool { return true })
-	f.listings.DeleteIf(func(string, cache.Item[*record.Listing]) bool { return true })
+	f.entries.DeleteIf(all)
+	f.listings.DeleteIf(all)
 }

@@ -134,6 +134,40 @@ func listingOf(names []string, make_ func(i int) []record.Replica) *record.Listi
 	return l
 }
 
+// TestPacking: what comes out is what went in, silences and all.
+func TestPacking(t *testing.T) {
+	var sets record.Coverages
+	p := record.Packer{Sets: &sets}
+	rapid.Check(t, func(t *rapid.T) {
+		r := &record.Record{Asked: rapid.Bool().Draw(t, "asked")}
+		if rapid.Bool().Draw(t, "exists") {
+			r.Facts = record.Agree(replicas(t))
+		}
+		r.Coverage = sets.Of(rapid.SliceOf(rapid.Custom(func(t *rapid.T) record.ID { return record.ID(rapid.Uint64().Draw(t, "id")) })).Draw(t, "coverage"))
+		for range rapid.IntRange(0, 3).Draw(t, "silences") {
+			r.Silences = append(r.Silences, record.Silence{
+				Endpoint: record.ID(rapid.Uint64().Draw(t, "silent")), Kind: plugins.Kind(rapid.Byte().Draw(t, "kind")),
+				Until: rapid.Int64().Draw(t, "until"), Recovery: rapid.Uint32().Draw(t, "recovery"),
+			})
+		}
+		before := []byte("before")
+		b, ok := p.Pack(before, r)
+		if !ok || string(b[:len(before)]) != string(before) {
+			t.Fatalf("packed: %q %v", b, ok)
+		}
+		got, ok := p.Unpack(b[len(before):])
+		if !ok {
+			t.Fatal("cannot be unpacked")
+		}
+		if d := cmp.Diff(r, got, asIs); d != "" {
+			t.Fatal(d)
+		}
+		if _, ok := p.Unpack(b[len(before) : len(b)-1]); ok {
+			t.Fatal("half of it was unpacked")
+		}
+	})
+}
+
 func TestListingSurvivesItsEncoding(t *testing.T) {
 	var sets record.Coverages
 	rapid.Check(t, func(t *rapid.T) {
