@@ -32,6 +32,11 @@ type Shared interface {
 	// concerns is believed again.
 	Invalidate(keys ...string)
 
+	// Told waits until all that was invalidated before has been delivered. It
+	// reports false where that is not so before ctx ends, or the level is out of
+	// order.
+	Told(ctx context.Context) bool
+
 	// Close writes what is waiting, for a second at most, and ends the level.
 	// No other call follows.
 	Close() error

@@ -52,6 +52,8 @@ func (s *memory) Invalidate(keys ...string) {
 	}
 }
 
+func (s *memory) Told(context.Context) bool { return true }
+
 func (s *memory) Close() error { return nil }
 
 func TestFrontEndsShareWhatTheyLearn(t *testing.T) {

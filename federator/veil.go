@@ -1,8 +1,10 @@
 package federator
 
 import (
+	"context"
 	"path"
 	"strings"
+	"time"
 
 	"canopy/federator/record"
 	"canopy/plugins"
@@ -45,6 +47,25 @@ func staged(p string) bool {
 func (f *Federator) Tell(word string) {
 	if f.shared != nil {
 		f.shared.Invalidate(wordKey + word)
+	}
+}
+
+// toldWithin bounds how long is waited for others to be told: as long as a
+// client that writes does not mind. Where the shared cache is out of order they
+// are told when it is back.
+const toldWithin = 100 * time.Millisecond
+
+// Told waits until the front ends that share the cache have been told all that
+// was written and said before, and no longer than a moment. A client may go to
+// any of them next, and this one may die.
+func (f *Federator) Told() {
+	if f.shared == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, toldWithin)
+	defer cancel()
+	if !f.shared.Told(ctx) {
+		f.log.Debug("other front ends may learn late of what was written")
 	}
 }
 

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,23 @@ func (l *Level) Invalidate(keys ...string) {
 	if !l.outbox.remove(true, keys) {
 		l.suspect(l.breaker.phase(), l.names.generation(), errOverflow)
 	}
+}
+
+// Told implements cache.Shared.
+func (l *Level) Told(ctx context.Context) bool {
+	turn := l.outbox.lastTurn()
+	for l.breaker.phase() != nil {
+		ok, news := l.outbox.done(turn)
+		if ok {
+			return true
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
 }
 
 // suspect takes the level out of use because of a failure in phase p. The

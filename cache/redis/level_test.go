@@ -226,6 +226,30 @@ func TestInvalidateTellsOthers(t *testing.T) {
 	share(t, a, "/k", "new")
 }
 
+// TestTold: what has been told is in nobody's cache any more.
+func TestTold(t *testing.T) {
+	m := miniredis.RunT(t)
+	a, _ := open(t, Options{URL: miniURL(m)})
+	b, ear := open(t, Options{URL: miniURL(m)})
+	for i := range 50 {
+		key := fmt.Sprint("/k", i)
+		share(t, a, key, "v")
+		b.Invalidate(key)
+		if !b.Told(t.Context()) {
+			t.Fatal("the server answers, and cannot be told")
+		}
+		if got := a.Get(t.Context(), key); got[0] != nil {
+			t.Fatalf("%q is still there", got)
+		}
+	}
+	b.Invalidate("/last")
+	a.Invalidate("/last")
+	if !a.Told(t.Context()) {
+		t.Error("not told")
+	}
+	eventually(t, "b has heard", func() bool { return ear.heard("/last") })
+}
+
 func TestForeignValues(t *testing.T) {
 	m := miniredis.RunT(t)
 	l, _ := open(t, Options{URL: miniURL(m)})

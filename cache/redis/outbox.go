@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -53,6 +54,11 @@ type outbox struct {
 	removals     map[string]removal
 	removalBytes int
 	turn         uint64
+	// queue has the removals in the order of their turns, and those that have
+	// been done or come later again.
+	queue []removal
+	// fewer is closed and replaced when removals have been done, or lost.
+	fewer chan struct{}
 	// overflow is that there were too many removals to keep: every value is
 	// to be taken for dead.
 	overflow bool
@@ -69,6 +75,7 @@ func (o *outbox) init(now func() time.Time) {
 	o.now = now
 	o.writes = map[string]write{}
 	o.removals = map[string]removal{}
+	o.fewer = make(chan struct{})
 	o.recent = map[string]struct{}{}
 	o.rotated = now()
 	o.work = make(chan struct{}, 1)
@@ -127,7 +134,9 @@ func (o *outbox) addRemoval(key string, tell bool) {
 	if !known {
 		o.removalBytes += len(key)
 	}
-	o.removals[key] = removal{key: key, turn: o.turn, tell: tell || old.tell}
+	r := removal{key: key, turn: o.turn, tell: tell || old.tell}
+	o.removals[key] = r
+	o.queue = append(o.queue, r)
 	if len(o.removals) > maxRemovals || o.removalBytes > maxRemovalBytes {
 		o.lose()
 	}
@@ -137,7 +146,8 @@ func (o *outbox) addRemoval(key string, tell bool) {
 // written after it either.
 func (o *outbox) lose() {
 	o.overflow = true
-	o.removals, o.removalBytes = map[string]removal{}, 0
+	o.removals, o.removalBytes, o.queue = map[string]removal{}, 0, nil
+	o.signal()
 	o.writes, o.writeBytes = map[string]write{}, 0
 }
 
@@ -189,22 +199,26 @@ func (o *outbox) waiting() int {
 	return len(o.removals)
 }
 
-// nextRemovals returns some keys to be removed. They stay until removed is
+// signal wakes those who wait for removals to be done.
+func (o *outbox) signal() {
+	close(o.fewer)
+	o.fewer = make(chan struct{})
+}
+
+// nextRemovals returns those keys to be removed that have waited longest: words
+// are told in the order in which they were said. They stay until removed is
 // called.
 func (o *outbox) nextRemovals() []removal {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var run []removal
-	size := 0
-	for _, r := range o.removals {
-		if size += len(r.key); len(run) > 0 && size > removalRunBytes {
-			break
-		}
-		if run = append(run, r); len(run) == removalRun {
+	o.queue = slices.DeleteFunc(o.queue, func(r removal) bool { return o.removals[r.key].turn != r.turn })
+	size, n := 0, 0
+	for ; n < len(o.queue) && n < removalRun; n++ {
+		if size += len(o.queue[n].key); n > 0 && size > removalRunBytes {
 			break
 		}
 	}
-	return run
+	return slices.Clone(o.queue[:n])
 }
 
 // removed strikes off what has been done, unless it is to be done again.
@@ -217,6 +231,30 @@ func (o *outbox) removed(run []removal) {
 			o.removalBytes -= len(r.key)
 		}
 	}
+	o.signal()
+}
+
+// lastTurn returns the turn of the last removal that was asked for.
+func (o *outbox) lastTurn() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.turn
+}
+
+// done reports whether all removals up to a turn have been done, and returns
+// what is closed when there is news of that.
+func (o *outbox) done(turn uint64) (ok bool, news <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, r := range o.queue {
+		if r.turn <= turn && o.removals[r.key].turn == r.turn {
+			return false, o.fewer
+		}
+		if r.turn > turn {
+			break
+		}
+	}
+	return !o.overflow, o.fewer
 }
 
 // nextWrites takes some writes out, none while there are removals.

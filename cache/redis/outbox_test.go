@@ -57,6 +57,34 @@ func TestRemovalsComeFirst(t *testing.T) {
 	}
 }
 
+// TestWordsInOrder: what was said first is told first, unless it is said again.
+func TestWordsInOrder(t *testing.T) {
+	o := testOutbox(fixed)
+	for i := range 2 * removalRun {
+		o.remove(true, []string{fmt.Sprint(i)})
+	}
+	o.remove(true, []string{"0"})
+	last := o.lastTurn()
+	var got []string
+	for ok := false; !ok; ok, _ = o.done(last) {
+		run := o.nextRemovals()
+		o.remove(true, []string{"later"})
+		o.removed(run)
+		for _, r := range run {
+			if r.key != "later" {
+				got = append(got, r.key)
+			}
+		}
+	}
+	if len(got) != 2*removalRun || got[0] != "1" || got[len(got)-1] != "0" || got[removalRun] != fmt.Sprint(removalRun+1) {
+		t.Errorf("%d words: %q", len(got), got)
+	}
+	o.lose()
+	if ok, _ := o.done(last); ok {
+		t.Error("done, when all that waited was lost")
+	}
+}
+
 func TestWriteBounds(t *testing.T) {
 	o := testOutbox(fixed)
 	for i := range maxWrites {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"bufio"
 	"fmt"
 	"net"
@@ -26,6 +27,12 @@ func TestFrozen(t *testing.T) {
 	share(t, l, "/k", "v")
 	overdue := l.Stats().Overdue
 	s.Freeze()
+	ctx, cancel := context.WithTimeout(t.Context(), testBudget/10)
+	defer cancel()
+	l.Invalidate("/told")
+	if l.Told(ctx) {
+		t.Error("a frozen server was told")
+	}
 
 	window := l.breaker.window()
 	began := time.Now()

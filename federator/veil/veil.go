@@ -233,7 +233,8 @@ func (v *Veil) say(word string, x any) {
 }
 
 // Await has all front ends ask afresh for p until done is called, or for as
-// long as a front end may be gone without word.
+// long as a front end may be gone without word. When done returns, they have been
+// told, unless the cache that they share is out of order.
 func (v *Veil) Await(p string, atMost time.Duration) (done func()) {
 	a := awaited{Path: Name(p), Until: time.Now().Add(atMost).UnixNano()}
 	v.expect(a)
@@ -244,6 +245,7 @@ func (v *Veil) Await(p string, atMost time.Duration) (done func()) {
 		v.f.Written(p)
 		v.arrived(p)
 		v.f.Tell(wordDone + p)
+		v.f.Told()
 	})
 }
 

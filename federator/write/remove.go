@@ -50,6 +50,7 @@ func (w *Writer) remove(ctx context.Context, s *federator.Session, p string, c *
 	if found.Kind() == plugins.Directory {
 		err = r.tree(ctx, p, &found)
 		w.f.TreeWritten(p)
+		w.f.Told()
 	} else {
 		err = r.file(ctx, p, &found)
 	}
