@@ -2,7 +2,6 @@ package write
 
 import (
 	"context"
-	"errors"
 	"path"
 	"sync"
 	"time"
@@ -37,6 +36,7 @@ func (w *Writer) bury() {
 				n-- // again at the next turn
 			}
 			w.orphans(kept)
+			w.restore(kept)
 		}
 		w.veil.Expire(time.Now().UnixNano())
 		w.later(w.veil.Graves(""))
@@ -153,7 +153,7 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g veil.Grav
 		if !g.Holds(string(g.Path), &r) {
 			continue // somebody has put another file there since
 		}
-		if a := st.Abilities(); careful && a.Mover != nil && a.Sweeper == nil {
+		if a := st.Abilities(); careful && w.ledger != nil && a.Mover != nil && a.Sweeper == nil {
 			err = w.withdraw(ctx, st, own, &g)
 		} else {
 			err = take(ctx, st, own)
@@ -163,34 +163,6 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g veil.Grav
 		}
 	}
 	return nil
-}
-
-// withdraw removes a file only if it is still the dead one in the moment in
-// which it goes: it is put aside, looked at, and put back if it is another.
-func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) error {
-	aside, err := w.stage(ctx, st)
-	if err != nil {
-		return err
-	}
-	switch err := w.rename(ctx, st, own, aside, false); {
-	case plugins.KindOf(err) == plugins.NotFound:
-		return nil
-	case err != nil:
-		return err
-	}
-	// What is aside must not stay there.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-	defer cancel()
-	entry, err := st.Endpoint().Stat(ctx, aside)
-	r := record.Of(st.ID(), 0, &entry, 0)
-	if err == nil && g.Holds(string(g.Path), &r) {
-		return take(ctx, st, aside)
-	}
-	back := w.rename(ctx, st, aside, own, false)
-	if plugins.KindOf(back) == plugins.Exists {
-		return take(ctx, st, aside) // a newer one has come meanwhile
-	}
-	return errors.Join(err, back)
 }
 
 // take removes one path from a storage, where it may be gone already.
@@ -292,7 +264,7 @@ func (w *Writer) sweepOne(st *federator.Storage) {
 			break // mostly, that there is no such directory
 		}
 		// A file that is still being sent grows, where the storage shows that.
-		if e.Kind == plugins.File && begun(e.Name).Before(old) && e.ModTime.Before(old) {
+		if e.Kind == plugins.File && begun(e.Name).Before(old) && e.ModTime.Before(old) && !isAside(e.Name) {
 			stale = append(stale, e.Name)
 		}
 	}

@@ -2,6 +2,8 @@ package write_test
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"canopy/federator/write"
 	"canopy/plugins"
 	"canopy/plugins/faults"
+	"canopy/plugins/plugintest/mem"
 )
 
 // What the mixture of cmd/canopy/soak has found.
@@ -212,5 +215,71 @@ func TestBuriedWhileWritten(t *testing.T) {
 		equal(t, "meanwhile", kind(f.put("/f", "new")), "done")
 		time.Sleep(30 * time.Second)
 		equal(t, "seen, b, a", f.read("/f")+" "+b.read("/f")+a.read("/f"), "new new-")
+	})
+}
+
+// TestAsideIsPutBack: a front end has died while a file was aside to be looked
+// at. It is put back, unless a newer one is in its place, and nothing stays.
+func TestAsideIsPutBack(t *testing.T) {
+	const at = "/.canopy-uploads/0-aside-x"
+	for name, c := range map[string]struct {
+		there string // what is in its place
+		note  string
+		until time.Duration
+		want  string // in its place, and aside
+	}{
+		"gone":             {"", `{"endpoint":%d,"own":%q,"at":%q,"until":%d}`, -1, "alive-"},
+		"a newer one":      {"newer", `{"endpoint":%d,"own":%q,"at":%q,"until":%d}`, -1, "newer-"},
+		"not dead":         {"", `{"endpoint":%d,"own":%q,"at":%q,"until":%d}`, time.Hour, "-alive"},
+		"not one of ours":  {"", `{"endpoint":%d,"own":%q,"at":"L2ctZQ","x":%q,"until":%d}`, -1, "-alive"},
+		"another endpoint": {"", `{"endpoint":1%d,"own":%q,"at":%q,"until":%d}`, -1, "-alive"},
+	} {
+		bubble(t, func(t *testing.T) {
+			tree := map[string]string{at: "alive"}
+			if c.there != "" {
+				tree["/f"] = c.there
+			}
+			a := newSite("a", tree)
+			text := func(p string) string { return base64.RawStdEncoding.EncodeToString([]byte(p)) }
+			id := a.endpoint(t).ID
+			h := &hub{kept: map[string][]byte{
+				"aside " + at: fmt.Appendf(nil, c.note, id, text("/f"), text(at), time.Now().Add(c.until).UnixNano()),
+			}}
+			newFront(t, h, func(s *write.Settings) { s.Cleanup = time.Second }, a)
+			time.Sleep(time.Minute)
+			equal(t, name, a.read("/f")+a.read(at), c.want)
+			if left, _ := h.All(t.Context()); (len(left) == 0) != strings.HasSuffix(c.want, "-") {
+				t.Errorf("%s: in the ledger %q", name, left)
+			}
+		})
+	}
+}
+
+// TestAnotherIsPutBack: what lies where something dead is to be removed turns
+// out to be another file in the moment in which it goes.
+func TestAnotherIsPutBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tree := map[string]string{"/f": "old"}
+		a, b := newSite("a", tree), newSite("b", tree)
+		h := &hub{}
+		f := newFront(t, h, nil, b, a)
+		b.Inject(faults.Rule{Fail: plugins.Unavailable})
+		f.read("/none")
+		equal(t, "b may have one", kind(f.remove("/f")), "done")
+		b.Heal()
+		asked := make(chan struct{})
+		b.Inject(faults.Rule{Op: "move", Delay: 5 * time.Second, Times: 1, Path: func(p string) bool {
+			if p == "/f" {
+				close(asked)
+			}
+			return p == "/f"
+		}})
+		<-asked // it was the dead one
+		b.tree.Put("/f", mem.File{Content: "alive", ModTime: time.Now()})
+		time.Sleep(time.Minute)
+		equal(t, "b, a, seen", b.read("/f")+a.read("/f")+" "+f.read("/f"), "alive- alive")
+		if left, _ := h.All(t.Context()); len(left) > 0 {
+			t.Errorf("in the ledger %q", left)
+		}
 	})
 }

@@ -1,0 +1,124 @@
+package write
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path"
+	"strings"
+	"time"
+
+	"canopy/federator"
+	"canopy/federator/record"
+	"canopy/federator/veil"
+	"canopy/plugins"
+)
+
+// aside is a file that was taken out of its place in order to be looked at,
+// noted in the ledger while it is: whoever did that may die, and it may be
+// another file than was thought.
+type aside struct {
+	Endpoint record.ID `json:"endpoint"`
+	// Own is its place on the storage, At where it is now.
+	Own veil.Name `json:"own"`
+	At  veil.Name `json:"at"`
+	// Until is when the front end is taken for dead, in Unix nanoseconds.
+	Until int64 `json:"until"`
+}
+
+const (
+	// asideKey begins the keys of asides in the ledger.
+	asideKey = "aside "
+	// asideMark is in the names of files that are aside, which are not swept:
+	// they may be alive.
+	asideMark = "-aside-"
+	// longestAside is more than withdraw can take.
+	longestAside = 2*removeTimeout + lease
+)
+
+func isAside(name string) bool { return strings.Contains(name, asideMark) }
+
+func (a *aside) key() string { return asideKey + string(a.At) }
+
+// withdraw removes a file only if it is still the dead one in the moment in
+// which it goes: it is put aside, looked at, and put back if it is another.
+func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) error {
+	staged, err := w.stage(ctx, st)
+	if err != nil {
+		return err
+	}
+	dir, name := path.Split(staged)
+	at := dir + strings.Replace(name, "-", asideMark, 1)
+	a := aside{Endpoint: st.ID(), Own: veil.Name(own), At: veil.Name(at), Until: time.Now().Add(longestAside).UnixNano()}
+	note, err := json.Marshal(a)
+	if err == nil {
+		err = w.ledger.Put(ctx, a.key(), note)
+	}
+	if err != nil {
+		return err
+	}
+	switch err := w.rename(ctx, st, own, at, false); {
+	case plugins.KindOf(err) == plugins.NotFound:
+		w.drop(a.key())
+		return nil
+	case err != nil:
+		return err // it may be aside all the same
+	}
+	// What is aside must not stay there.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	entry, err := st.Endpoint().Stat(ctx, at)
+	r := record.Of(st.ID(), 0, &entry, 0)
+	if err == nil && g.Holds(string(g.Path), &r) {
+		err = take(ctx, st, at)
+	} else {
+		err = errors.Join(err, w.putBack(ctx, st, &a))
+	}
+	if err == nil {
+		w.drop(a.key())
+	}
+	return err
+}
+
+// putBack returns a file to its place, unless a newer one is there.
+func (w *Writer) putBack(ctx context.Context, st *federator.Storage, a *aside) error {
+	err := w.rename(ctx, st, string(a.At), string(a.Own), false)
+	if plugins.KindOf(err) == plugins.Exists {
+		err = take(ctx, st, string(a.At))
+	}
+	return err
+}
+
+// restore puts back what front ends that died have put aside. If it is dead, its
+// grave is still there.
+func (w *Writer) restore(all map[string][]byte) {
+	now := time.Now().UnixNano()
+	for key, b := range all {
+		var a aside
+		if !strings.HasPrefix(key, asideKey) || json.Unmarshal(b, &a) != nil || key != a.key() || !a.proper() || now < a.Until {
+			continue
+		}
+		s := w.f.Enter()
+		for _, st := range s.All() {
+			if st.ID() != a.Endpoint || st.Down() || !st.Writable() || st.Abilities().Mover == nil || st.Abilities().Remover == nil {
+				continue
+			}
+			switch err := w.putBack(w.ctx, st, &a); {
+			case plugins.KindOf(err) == plugins.NotFound: // it never came there, or has been seen to
+				w.drop(key)
+			case err != nil:
+				w.log.Warn("a file that was put aside is not back yet", "endpoint", st.Name(), "path", string(a.Own), "err", err)
+			default:
+				w.log.Info("a file that was put aside is back", "endpoint", st.Name(), "path", string(a.Own))
+				w.drop(key)
+			}
+		}
+		s.Leave()
+	}
+}
+
+// proper reports whether the paths are such as withdraw makes.
+func (a *aside) proper() bool {
+	own, at := string(a.Own), string(a.At)
+	return path.IsAbs(own) && path.Clean(own) == own && path.Clean(at) == at && strings.HasPrefix(at, "/"+plugins.Staging+"/") && isAside(at)
+}
