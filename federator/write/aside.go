@@ -14,9 +14,9 @@ import (
 	"canopy/plugins"
 )
 
-// aside is a file that was taken out of its place in order to be looked at,
-// noted in the ledger while it is: whoever did that may die, and it may be
-// another file than was thought.
+// aside is a file or a directory that was taken out of its place in order to be
+// looked at, noted in the ledger while it is: whoever did that may die, and it
+// may be another than was thought.
 type aside struct {
 	Endpoint record.ID `json:"endpoint"`
 	// Own is its place on the storage, At where it is now.
@@ -43,6 +43,28 @@ func (a *aside) key() string { return asideKey + string(a.At) }
 // withdraw removes a file only if it is still the dead one in the moment in
 // which it goes: it is put aside, looked at, and put back if it is another.
 func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) error {
+	return w.takeAside(ctx, st, own, func(ctx context.Context, at string) (dead bool, err error) {
+		entry, err := st.Endpoint().Stat(ctx, at)
+		r := record.Of(st.ID(), 0, &entry, 0)
+		return err == nil && g.Holds(string(g.Path), &r), err
+	})
+}
+
+// withdrawDirectory removes a directory from which all that was dead has been
+// removed only if nothing has been put into it since, since many storages would
+// remove that too.
+func (w *Writer) withdrawDirectory(ctx context.Context, st *federator.Storage, own string) error {
+	return w.takeAside(ctx, st, own, func(ctx context.Context, at string) (dead bool, err error) {
+		for _, err := range st.Abilities().Lister.List(ctx, at) {
+			return false, err
+		}
+		return true, nil
+	})
+}
+
+// takeAside puts what is at a path aside, and removes it there if it is dead,
+// else puts it back.
+func (w *Writer) takeAside(ctx context.Context, st *federator.Storage, own string, look func(ctx context.Context, at string) (dead bool, err error)) error {
 	staged, err := w.stage(ctx, st)
 	if err != nil {
 		return err
@@ -67,12 +89,11 @@ func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string
 	// What is aside must not stay there.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
-	entry, err := st.Endpoint().Stat(ctx, at)
-	r := record.Of(st.ID(), 0, &entry, 0)
-	if err == nil && g.Holds(string(g.Path), &r) {
+	dead, err := look(ctx, at)
+	if dead {
 		err = take(ctx, st, at)
 	} else {
-		err = errors.Join(err, w.putBack(ctx, st, &a))
+		err = errors.Join(err, w.putBack(ctx, st, at, own))
 	}
 	if err == nil {
 		w.drop(a.key())
@@ -80,13 +101,32 @@ func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string
 	return err
 }
 
-// putBack returns a file to its place, unless a newer one is there.
-func (w *Writer) putBack(ctx context.Context, st *federator.Storage, a *aside) error {
-	err := w.rename(ctx, st, string(a.At), string(a.Own), false)
-	if plugins.KindOf(err) == plugins.Exists {
-		err = take(ctx, st, string(a.At))
+// putBack returns what is aside to its place, unless a newer file is there. Where
+// a directory has been made there anew, it is joined with that.
+func (w *Writer) putBack(ctx context.Context, st *federator.Storage, at, own string) error {
+	err := w.rename(ctx, st, at, own, false)
+	if plugins.KindOf(err) != plugins.Exists {
+		return err
 	}
-	return err
+	entry, err := st.Endpoint().Stat(ctx, at)
+	if err != nil {
+		return err
+	}
+	if lister := st.Abilities().Lister; entry.Kind == plugins.Directory && lister != nil {
+		var names []string
+		for e, err := range lister.List(ctx, at) {
+			if err != nil {
+				return err
+			}
+			names = append(names, e.Name)
+		}
+		for _, name := range names {
+			if err := w.putBack(ctx, st, path.Join(at, name), path.Join(own, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return take(ctx, st, at)
 }
 
 // restore puts back what front ends that died have put aside. If it is dead, its
@@ -103,7 +143,7 @@ func (w *Writer) restore(all map[string][]byte) {
 			if st.ID() != a.Endpoint || st.Down() || !st.Writable() || st.Abilities().Mover == nil || st.Abilities().Remover == nil {
 				continue
 			}
-			switch err := w.putBack(w.ctx, st, &a); {
+			switch err := w.putBack(w.ctx, st, string(a.At), string(a.Own)); {
 			case plugins.KindOf(err) == plugins.NotFound: // it never came there, or has been seen to
 				w.drop(key)
 			case err != nil:

@@ -145,7 +145,7 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g veil.Grav
 		}
 		r := record.Of(st.ID(), uint8(via), &entry, 0)
 		if g.Tree && entry.Kind == plugins.Directory {
-			if err := w.raze(ctx, st, own, &g); err != nil {
+			if _, err := w.raze(ctx, st, own, &g, careful); err != nil {
 				return err
 			}
 			continue
@@ -153,7 +153,7 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g veil.Grav
 		if !g.Holds(string(g.Path), &r) {
 			continue // somebody has put another file there since
 		}
-		if a := st.Abilities(); careful && w.ledger != nil && a.Mover != nil && a.Sweeper == nil {
+		if careful && w.canPutAside(st) {
 			err = w.withdraw(ctx, st, own, &g)
 		} else {
 			err = take(ctx, st, own)
@@ -177,43 +177,61 @@ func take(ctx context.Context, st *federator.Storage, own string) error {
 }
 
 // raze removes what is dead of a directory on a storage, and the directory if
-// nothing else is left in it.
-func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) error {
+// nothing else is in it; alive is whether something is.
+func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g *veil.Grave, careful bool) (alive bool, err error) {
 	lister := st.Abilities().Lister
 	if lister == nil {
-		return failure(plugins.Unsupported, "list", own)
+		return false, failure(plugins.Unsupported, "list", own)
 	}
 	var children []plugins.Entry
 	for e, err := range lister.List(ctx, own) {
 		if plugins.KindOf(err) == plugins.NotFound {
-			return nil
+			return false, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		children = append(children, e)
 	}
-	alive := false
 	for _, e := range children {
 		child := path.Join(own, e.Name)
 		r := record.Of(st.ID(), 0, &e, 0)
 		switch {
 		case e.Kind == plugins.Directory:
-			if err := w.raze(ctx, st, child, g); err != nil {
-				return err
+			living, err := w.raze(ctx, st, child, g, careful)
+			if err != nil {
+				return false, err
 			}
+			alive = alive || living
 		case !g.Holds(child, &r):
 			alive = true
 		default:
 			if err := take(ctx, st, child); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	if alive {
-		return nil
+	switch {
+	case alive:
+		return true, nil
+	case careful && w.canPutAside(st):
+		err = w.withdrawDirectory(ctx, st, own)
+	default:
+		err = take(ctx, st, own)
 	}
-	return take(ctx, st, own)
+	if plugins.KindOf(err) == plugins.NotEmpty {
+		return true, nil // since it was listed
+	}
+	return false, err
+}
+
+// canPutAside reports whether what is to be removed from a storage can be put
+// aside before, and must be: one that sweeps by itself removes only directories
+// that are empty. Without a ledger there is no other front end that could have
+// written meanwhile, and none that would put it back.
+func (w *Writer) canPutAside(st *federator.Storage) bool {
+	a := st.Abilities()
+	return w.ledger != nil && a.Mover != nil && a.Sweeper == nil && a.Lister != nil
 }
 
 // sweepEvery is how often staging directories are looked through.

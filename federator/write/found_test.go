@@ -283,3 +283,83 @@ func TestAnotherIsPutBack(t *testing.T) {
 		}
 	})
 }
+
+// TestWrittenIntoBuriedTree: a directory was deleted while an endpoint was
+// down, and a new file is put into it there. What was in it does not come back.
+func TestWrittenIntoBuriedTree(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tree := map[string]string{"/d/old": "old", "/d/e/older": "old"}
+		a, b := newSite("a", nil), newSite("b", tree)
+		f := newFront(t, &hub{}, func(s *write.Settings) { s.MakeParents = true }, b, a)
+		a.tree.Put("/d/a", mem.File{Content: "a"})
+		b.Inject(faults.Rule{Fail: plugins.Unavailable})
+		f.read("/none")
+		equal(t, "b may have it", kind(f.remove("/d")), "done")
+		b.Heal()
+		for f.list("/") != "" { // but for b
+			time.Sleep(time.Millisecond)
+		}
+		equal(t, "not removed yet", b.read("/d/old"), "old")
+		equal(t, "put", kind(f.put("/d/new", "new")), "done")
+		equal(t, "seen", f.list("/d")+" "+f.read("/d/old")+" "+f.read("/d/e/older"), "new absent absent")
+		equal(t, "on b", b.read("/d/new")+b.read("/d/old")+b.read("/d/e/older"), "new--")
+	})
+}
+
+// TestAliveInBuriedTree: somebody has put files into a directory at its storage
+// since it was deleted. They stay, however deep.
+func TestAliveInBuriedTree(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newSite("b", map[string]string{"/d/old": "old", "/d/e/f/old": "old", "/d/g/old": "old"})
+		f := newFront(t, &hub{}, nil, newSite("a", map[string]string{"/d/a": "a"}), b)
+		b.Inject(faults.Rule{Fail: plugins.Unavailable})
+		f.read("/none")
+		equal(t, "b may have it", kind(f.remove("/d")), "done")
+		time.Sleep(2 * time.Second)
+		b.tree.Put("/d/e/f/new", mem.File{Content: "new", ModTime: time.Now()})
+		b.Heal()
+		time.Sleep(time.Minute)
+		equal(t, "on b", b.read("/d/old")+b.read("/d/e/f/old")+b.read("/d/g")+b.read("/d/e/f/new"), "---new")
+		equal(t, "seen", f.read("/d/e/f/new")+" "+f.list("/d"), "new e")
+	})
+}
+
+// TestPutIntoVanishingDirectory: a file comes into a dead directory in the
+// moment in which that is removed, or a directory is made anew in its place.
+func TestPutIntoVanishingDirectory(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			b := newSite("b", map[string]string{"/d/old": "old"})
+			h := &hub{}
+			f := newFront(t, h, nil, newSite("a", map[string]string{"/d/a": "a"}), b)
+			b.Inject(faults.Rule{Fail: plugins.Unavailable})
+			f.read("/none")
+			equal(t, "b may have it", kind(f.remove("/d")), "done")
+			b.Heal()
+			b.Inject(faults.Rule{Op: "move", Delay: time.Second, Times: 1, Path: func(p string) bool {
+				if p == "/d" && b.read("/d/new") == "-" {
+					b.tree.Put("/d/new", mem.File{Content: "new", ModTime: time.Now()})
+				}
+				return p == "/d"
+			}})
+			if after {
+				b.Inject(faults.Rule{Op: "list", Path: func(p string) bool {
+					if strings.Contains(p, "-aside-") {
+						b.tree.Put("/d/newer", mem.File{Content: "newer", ModTime: time.Now()})
+					}
+					return false
+				}})
+			}
+			time.Sleep(time.Minute)
+			want := "new newer"
+			if !after {
+				want = "new"
+			}
+			equal(t, "seen", f.list("/d"), want)
+			equal(t, "on b", b.read("/d/new"), "new")
+			if left, _ := h.All(t.Context()); len(left) > 0 {
+				t.Errorf("in the ledger %q", left)
+			}
+		})
+	}
+}

@@ -265,12 +265,19 @@ func hasGrave(graves []veil.Grave, id record.ID) bool {
 // exhume removes a dead copy of path from a storage to which the path is about
 // to be written again.
 func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) error {
+	s := w.f.Enter()
+	defer s.Leave()
 	for at := p; at != "/"; at = path.Dir(at) {
 		for _, g := range w.veil.Graves(at) {
 			if g.Endpoint != st.ID() || at != p && !g.Tree {
 				continue
 			}
-			if err := w.remains(ctx, st, g, false); err != nil {
+			// That of a tree is of another path.
+			lies := storageOf(s, at, g.Endpoint)
+			if lies == nil {
+				continue
+			}
+			if err := w.remains(ctx, lies, g, g.Tree); err != nil {
 				return err
 			}
 			w.veil.Unbury(ctx, g)

@@ -131,6 +131,8 @@ func (w *writer) once() {
 		size = 2 << 20
 	}
 	switch {
+	case turn == 9 && w.random.IntN(3) == 0:
+		w.raze(at)
 	case turn < 7:
 		v := history.Version(fmt.Sprintf("%s-%d", w.name, w.count))
 		w.change(at, history.Op{Kind: history.Put, Path: p, Version: v}, fileOf(v, size), http.StatusCreated, http.StatusNoContent)
@@ -205,6 +207,32 @@ func (w *writer) change(at *front, o history.Op, body []byte, good ...int) {
 		}
 	}
 	w.log.Add(o)
+}
+
+// raze deletes the writer's directory with all that is in it.
+func (w *writer) raze(at *front) {
+	o := history.Op{Kind: history.Delete, Client: w.name, Front: at.life(), Began: w.now()}
+	resp, text, err := w.ask(context.WithoutCancel(w.ctx), at, "DELETE", w.home+"/", nil)
+	o.Ended = w.now()
+	switch {
+	case err != nil:
+		o.Said = err.Error()
+		if resp == nil {
+			o.Ended += aftermath
+		}
+	case resp.StatusCode == http.StatusNotFound:
+		o.Kind, o.Done, o.Said = history.Read, true, "DELETE of the directory: 404"
+	default:
+		o.Said, o.Done = "of the directory: "+resp.Status, resp.StatusCode == http.StatusNoContent
+		if !o.Done {
+			line, _, _ := strings.Cut(string(text), "\nRequest ")
+			o.Said += fmt.Sprintf(" %.300q", line)
+			w.surprise(resp.StatusCode, o.String())
+		}
+	}
+	for _, o.Path = range w.paths[:ownPaths] {
+		w.log.Add(o)
+	}
 }
 
 // surprise notes what should not be answered, whoever is dead.
