@@ -16,6 +16,7 @@ type Abilities struct {
 	Mover     Mover
 	Sweeper   Sweeper
 	Keeper    Keeper
+	Copier    Copier
 	// Ordered is whether Lister yields names in ascending byte order.
 	Ordered bool
 }
@@ -45,6 +46,7 @@ func AbilitiesOf(e Endpoint) Abilities {
 	a.Mover, _ = e.(Mover)
 	a.Sweeper, _ = e.(Sweeper)
 	a.Keeper, _ = e.(Keeper)
+	a.Copier, _ = e.(Copier)
 	if o, ok := e.(Ordered); ok {
 		a.Ordered = o.Ordered()
 	}
@@ -69,6 +71,7 @@ func (a Abilities) Names() []string {
 		{a.Maker != nil, "mkdir"},
 		{a.Mover != nil, "move"},
 		{a.Keeper != nil, "properties"},
+		{a.Copier != nil, "third-party"},
 	} {
 		if x.has {
 			names = append(names, x.name)

@@ -72,8 +72,8 @@ type Ordered interface {
 
 // Locator is an endpoint whose copies clients can fetch themselves.
 type Locator interface {
-	// Locate returns the URL at which a client may use method (GET or PUT) on
-	// path. It is pure computation, without a question to the storage, and
+	// Locate returns the URL at which a client may use method (GET, PUT, or
+	// COPY where the endpoint is a Copier) on path. It is pure computation, without a question to the storage, and
 	// says nothing about whether the path exists. The URL is absolute, fully
 	// percent-encoded, and holds no credential of the endpoint but, at most,
 	// a signature for this one path and method, which then has an expiry.

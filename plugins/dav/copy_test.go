@@ -35,7 +35,7 @@ func TestCopyAsks(t *testing.T) {
 	} {
 		var got http.Header
 		e := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == "PROPFIND" {
+			if r.Method == "PROPFIND" || r.Method == http.MethodOptions {
 				w.WriteHeader(http.StatusNotFound) // to find out what it is
 				return
 			}

@@ -69,12 +69,21 @@
 //
 // So `atomic: true` is right for Apache and nginx, which write to a temporary
 // file, and for Apache it is also better than to move an upload to its place: a
-// file that is replaced by MOVE is missing for a moment. It is not found out by
-// itself, because a proxy in front of a storage answers by the proxy's name.
+// file that is replaced by MOVE is missing for a moment. Apache's mod_dav_fs is
+// known by what it says to OPTIONS, and needs no such line; nginx is not,
+// because a proxy in front of a storage answers by the proxy's name.
+//
+// # Third-party copies
+//
+// With `third_party: [pull, push]` clients are sent to the storage for those
+// copies from and to other servers. Without, Canopy carries the bytes. That is
+// not found out either: a server that takes COPY need not mean this by it, as the
+// table shows.
 package dav
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -92,10 +101,33 @@ type Config struct {
 	Quota bool `yaml:"quota"`
 	// Atomic is whether nobody can see a file at the storage that is not
 	// complete, neither while it is uploaded nor after the upload broke off;
-	// default is false. Apache and nginx are, XRootD and rclone are not. Where
+	// default is what is found out, which is true of Apache alone. nginx is so
+	// too, XRootD and rclone are not. Where
 	// it is true, files are stored under their own name at once instead of
 	// being moved there.
 	Atomic bool `yaml:"atomic,omitempty"`
+	// ThirdParty is in which modes the storage itself makes third-party copies:
+	// pull, push, both, or none, which is the default. Clients who ask for one
+	// are sent there then. Name only what the storage is known to do: a mere
+	// WebDAV server may take the destination of a push for a path of its own,
+	// and write there.
+	ThirdParty []plugins.CopyMode `yaml:"third_party,omitempty"`
+}
+
+// Validate implements plugins.Config.
+func (c *Config) Validate() error {
+	if err := c.Config.Validate(); err != nil {
+		return err
+	}
+	for i, mode := range c.ThirdParty {
+		if mode != plugins.Pull && mode != plugins.Push {
+			return &plugins.FieldError{Key: "third_party", Problem: "must be a list of pull and push"}
+		}
+		if slices.Contains(c.ThirdParty[:i], mode) {
+			return &plugins.FieldError{Key: "third_party", Problem: "has " + string(mode) + " twice"}
+		}
+	}
+	return nil
 }
 
 // Type returns the endpoint type "dav".
@@ -114,7 +146,7 @@ func (c *Config) Open(_ context.Context, env plugins.Env) (plugins.Endpoint, err
 	if err != nil {
 		return nil, err
 	}
-	return &endpoint{client: client, name: env.Name, timeout: env.Timeout, checksums: c.Checksums, quota: c.Quota, atomic: c.Atomic}, nil
+	return &endpoint{client: client, name: env.Name, timeout: env.Timeout, checksums: c.Checksums, quota: c.Quota, atomic: c.Atomic, copies: slices.Clone(c.ThirdParty)}, nil
 }
 
 type endpoint struct {
@@ -123,12 +155,16 @@ type endpoint struct {
 	timeout          time.Duration
 	checksums, quota bool
 	atomic           bool
+	copies           []plugins.CopyMode
 	// barren is whether the last listing that asked for checksums got none.
 	// Asking doubles the time that Apache takes, so listings then leave it
 	// until a look at a single file finds one.
 	barren atomic.Bool
 	// keeping is what is known of whether the storage keeps properties.
 	keeping atomic.Int32
+	// learned is whether it is known whether the storage shows files only
+	// when they are whole, and whole whether it does.
+	learned, whole atomic.Bool
 }
 
 // Abilities leaves out what the configuration says the storage cannot do.
@@ -139,6 +175,9 @@ func (e *endpoint) Abilities() plugins.Abilities {
 	}
 	if e.quota {
 		a.Spacer = e
+	}
+	if len(e.copies) > 0 {
+		a.Copier = e
 	}
 	return a
 }

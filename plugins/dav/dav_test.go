@@ -64,6 +64,38 @@ func TestDefaultsAndAbilities(t *testing.T) {
 	}
 }
 
+func TestThirdPartyModes(t *testing.T) {
+	for _, c := range []struct {
+		modes      []plugins.CopyMode
+		pull, push bool
+	}{
+		{nil, false, false},
+		{[]plugins.CopyMode{plugins.Pull}, true, false},
+		{[]plugins.CopyMode{plugins.Push}, false, true},
+		{[]plugins.CopyMode{plugins.Push, plugins.Pull}, true, true},
+	} {
+		e := open(t, &Config{Config: webclient.Config{URL: "https://h/base"}, ThirdParty: c.modes}, plugins.Env{})
+		a := plugins.AbilitiesOf(e)
+		l, err := a.Locator.Locate("/a b", "COPY")
+		if len(c.modes) == 0 {
+			if a.Copier != nil || plugins.KindOf(err) != plugins.Unsupported {
+				t.Errorf("none: %v, %v", a.Names(), err)
+			}
+			continue
+		}
+		if err != nil || l.URL != "https://h/base/a%20b" || a.Copier.Copies(plugins.Pull) != c.pull || a.Copier.Copies(plugins.Push) != c.push {
+			t.Errorf("%v: %v, %v", c.modes, l, err)
+		}
+	}
+	for _, modes := range [][]plugins.CopyMode{{"both"}, {""}, {plugins.Pull, plugins.Pull}} {
+		err := (&Config{Config: webclient.Config{URL: "https://h"}, ThirdParty: modes}).Validate()
+		var field *plugins.FieldError
+		if !errors.As(err, &field) || field.Key != "third_party" {
+			t.Errorf("%q: %v", modes, err)
+		}
+	}
+}
+
 func TestOpenFailsForFilesThatCannotBeUsed(t *testing.T) {
 	cfg := &Config{Config: webclient.Config{
 		URL: "https://h", Credentials: webclient.Credentials{BearerFile: t.TempDir() + "/absent"},

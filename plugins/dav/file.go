@@ -5,17 +5,21 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 
 	"canopy/plugins"
 )
 
-// Locate returns the address of path, which is the same for GET and PUT.
+// Locate returns the address of path, which is the same for all methods.
 func (e *endpoint) Locate(path, method string) (plugins.Location, error) {
-	if method != http.MethodGet && method != http.MethodPut {
-		return plugins.Location{}, e.fault(plugins.Unsupported, "locate", path, errors.New("clients are sent here for GET and PUT only"))
+	if method != http.MethodGet && method != http.MethodPut && (method != "COPY" || len(e.copies) == 0) {
+		return plugins.Location{}, e.fault(plugins.Unsupported, "locate", path, errors.New("clients are not sent here for "+method))
 	}
 	return plugins.Location{URL: e.client.URL(path, false)}, nil
 }
+
+// Copies reports what the configuration says.
+func (e *endpoint) Copies(mode plugins.CopyMode) bool { return slices.Contains(e.copies, mode) }
 
 // Open reads by GET. Storages answer that of a directory with a page, or
 // refuse it in some way; then Stat tells.

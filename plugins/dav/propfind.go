@@ -279,6 +279,7 @@ func (e *endpoint) Probe(ctx context.Context, path string) error {
 	if kind := plugins.KindOf(err); kind.Silent() || kind == plugins.Canceled {
 		return err
 	}
+	e.learn(ctx, path)
 	return nil
 }
 

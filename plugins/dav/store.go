@@ -12,9 +12,6 @@ import (
 	"canopy/plugins"
 )
 
-// Atomic reports what the configuration says.
-func (e *endpoint) Atomic() bool { return e.atomic }
-
 // Store writes by PUT.
 func (e *endpoint) Store(ctx context.Context, path string, content io.Reader, u plugins.Upload) (plugins.Entry, error) {
 	if path == "/" {

@@ -81,7 +81,8 @@ type Endpoint struct {
 
 // New returns inner without the abilities called without ("list", "redirect",
 // "read", "digest", "space", "inspect", "probe", "write", "remove", "mkdir",
-// "move", "sweep", "properties"; "order" leaves it able to list). Closing it closes inner.
+// "move", "sweep", "properties", "third-party"; "order" leaves it able to list).
+// Closing it closes inner.
 func New(inner plugins.Endpoint, without ...string) *Endpoint {
 	e := &Endpoint{inner: inner, able: plugins.AbilitiesOf(inner)}
 	for _, ability := range without {
@@ -92,6 +93,8 @@ func New(inner plugins.Endpoint, without ...string) *Endpoint {
 			e.able.Ordered = false
 		case "redirect":
 			e.able.Locator = nil
+		case "third-party":
+			e.able.Copier = nil
 		case "read":
 			e.able.Reader = nil
 		case "digest":
@@ -202,6 +205,9 @@ func (e *Endpoint) Abilities() plugins.Abilities {
 	if e.able.Keeper != nil {
 		a.Keeper = e
 	}
+	if e.able.Copier != nil {
+		a.Copier = e
+	}
 	return a
 }
 
@@ -309,6 +315,9 @@ func (e *Endpoint) Locate(path, method string) (plugins.Location, error) {
 	}
 	return e.able.Locator.Locate(path, method)
 }
+
+// Copies implements plugins.Copier.
+func (e *Endpoint) Copies(mode plugins.CopyMode) bool { return e.able.Copier.Copies(mode) }
 
 // Open implements plugins.Reader.
 func (e *Endpoint) Open(ctx context.Context, path string, rng plugins.Range) (*plugins.Body, error) {

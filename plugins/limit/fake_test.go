@@ -154,6 +154,8 @@ func (s *slow) Locate(path, _ string) (plugins.Location, error) {
 	return plugins.Location{URL: "http://storage" + path}, nil
 }
 
+func (s *slow) Copies(plugins.CopyMode) bool { return true }
+
 func (s *slow) Ordered() bool { return true }
 
 func (s *slow) Close() error {

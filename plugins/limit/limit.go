@@ -37,7 +37,7 @@
 // always has the ability; if the endpoint inside lacks it, Stat of the path is
 // the probe, and any answer is life.
 //
-// Locate is computation and not limited.
+// Locate and Copies are computation and not limited.
 package limit
 
 import (

@@ -16,6 +16,7 @@ func locateChecks() []check {
 		{name: "locate/fetch", needs: NoLocate, run: locateFetch},
 		{name: "locate/form", needs: NoLocate, run: locateForm},
 		{name: "locate/without asking", needs: NoLocate, run: locateAbsent},
+		{name: "locate/third-party copies", needs: NoLocate, run: locateCopies},
 	}
 }
 
@@ -90,6 +91,26 @@ func locateForm(b *bench) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// locateCopies demands that there is an address for COPY if, and only if, the
+// storage copies from or to others.
+func locateCopies(b *bench) error {
+	l, err := b.able.Locator.Locate(b.at("file"), "COPY")
+	c := b.able.Copier
+	switch {
+	case c == nil && err == nil:
+		return fmt.Errorf("clients are sent to %q for COPY, and the endpoint is no Copier", l.URL)
+	case c == nil:
+		return b.fails("locate for COPY", err, plugins.Unsupported)
+	case err != nil:
+		return err
+	case !c.Copies(plugins.Pull) && !c.Copies(plugins.Push):
+		return errors.New("a Copier that copies in no mode")
+	case c.Copies(""):
+		return errors.New("a Copier that copies in a mode that there is not")
+	}
+	return b.urlIsProper(l.URL)
 }
 
 // locateAbsent demands that Locate says nothing about what exists.

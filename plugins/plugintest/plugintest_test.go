@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"canopy/plugins"
+	"canopy/plugins/faults"
 	"canopy/plugins/plugintest/mem"
 )
 
@@ -284,6 +285,7 @@ func TestTheSuiteFinds(t *testing.T) {
 		{"a URL that is not encoded", func(e *mem.Endpoint) plugins.Endpoint {
 			return wrongLocate{e, func(u string) string { return strings.ReplaceAll(u, "%20", " ") }}
 		}, []string{"locate/form", `names/00 "with space"`}},
+		{"an address for a copy that nobody makes", func(e *mem.Endpoint) plugins.Endpoint { return faults.New(e, "third-party") }, []string{"locate/third-party copies"}},
 		{"wrong checksums", func(e *mem.Endpoint) plugins.Endpoint { return wrongDigest{e} }, []string{"digest/values"}},
 		{"a missing ability", func(e *mem.Endpoint) plugins.Endpoint { return listless{e} }, []string{"abilities/list", "abilities/space"}},
 	} {

@@ -229,6 +229,11 @@ func (e *Endpoint) Locate(p, _ string) (plugins.Location, error) {
 	return plugins.Location{URL: b.String()}, nil
 }
 
+// Copies implements plugins.Copier.
+func (e *Endpoint) Copies(mode plugins.CopyMode) bool {
+	return mode == plugins.Pull || mode == plugins.Push
+}
+
 // Space implements plugins.Spacer.
 func (e *Endpoint) Space(ctx context.Context, p string) (plugins.Space, error) {
 	if err := ctx.Err(); err != nil {

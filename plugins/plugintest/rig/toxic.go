@@ -28,6 +28,7 @@ type Proxy struct {
 	closed   bool
 
 	accepted atomic.Int64
+	passed   atomic.Int64
 	wg       sync.WaitGroup
 }
 
@@ -81,6 +82,9 @@ func (p *Proxy) URL() string {
 
 // Accepted returns how many connections have been accepted so far.
 func (p *Proxy) Accepted() int { return int(p.accepted.Load()) }
+
+// Passed returns how many bytes went through so far, both ways together.
+func (p *Proxy) Passed() int64 { return p.passed.Load() }
 
 // Heal makes the proxy faithful again. What was held back by Hang goes on.
 func (p *Proxy) Heal() { p.set(order{}) }
@@ -285,7 +289,9 @@ func (c *link) copy(dst, src net.Conn, delay func(order) time.Duration, limit *i
 			q.data = q.data[:min(int64(len(q.data)), *limit)]
 			*limit -= int64(len(q.data))
 		}
-		if _, err := dst.Write(q.data); err != nil {
+		n, err := dst.Write(q.data)
+		c.proxy.passed.Add(int64(n))
+		if err != nil {
 			c.reset()
 			return
 		}

@@ -32,6 +32,9 @@ func TestToxicFaithful(t *testing.T) {
 	if _, body := mustAsk(t, "GET", p.URL()); len(body) != 1<<20 {
 		t.Errorf("%d bytes", len(body))
 	}
+	if n := p.Passed(); n < 1<<20 || n > 1<<20+100_000 {
+		t.Errorf("%d bytes passed", n)
+	}
 	if p.Accepted() != 1 {
 		t.Errorf("%d connections", p.Accepted())
 	}
