@@ -77,6 +77,8 @@ type Grave struct {
 	Seen    bool  `json:"seen,omitempty"`
 	Size    int64 `json:"size,omitempty"`
 	ModTime int64 `json:"mtime,omitempty"`
+	// Unborn is that the copy is still to come, and its time not known yet.
+	Unborn bool `json:"unborn,omitempty"`
 	// Tree is that all below the path is dead too.
 	Tree bool `json:"tree,omitempty"`
 	// Since is when it died, in Unix nanoseconds. Of a copy that was not seen,
@@ -97,6 +99,8 @@ func (g *Grave) Holds(p string, r *record.Replica) bool {
 	switch {
 	case g.Endpoint != r.Endpoint:
 		return false
+	case p == string(g.Path) && g.Unborn:
+		return r.Size == g.Size
 	case p == string(g.Path) && g.Seen:
 		return r.Size == g.Size && r.ModTime == g.ModTime
 	}

@@ -30,11 +30,17 @@ type File struct {
 	Match func(*federator.Found) bool
 	// Client is who sends it.
 	Client *choice.Client
+	// Pull is that the client will have the storage fetch the file from another
+	// server, by COPY; Harms, when set, reports whether the client is not to be
+	// sent to an address. Both concern Redirect alone.
+	Pull  bool
+	Harms func(url string) bool
 }
 
 // plan is what is to be done to store a file.
 type plan struct {
 	path string
+	size int64 // negative when unknown
 	// old is what is there now, of which Record is nil if nothing is.
 	old federator.Found
 	// choice are the storages that can take it, best first.
@@ -54,7 +60,7 @@ func (w *Writer) plan(ctx context.Context, s *federator.Session, p string, file 
 	if s.Virtual(p) {
 		return nil, failure(plugins.IsDirectory, "store", p)
 	}
-	plan := &plan{path: p}
+	plan := &plan{path: p, size: file.Size}
 	found, err := w.f.Ask(ctx, p, file.Client)
 	var absent *federator.Absent
 	switch {
@@ -73,7 +79,7 @@ func (w *Writer) plan(ctx context.Context, s *federator.Session, p string, file 
 	case file.Match != nil && (!plan.exists() || !file.Match(&plan.old)):
 		return nil, failure(plugins.Changed, "store", p)
 	}
-	if plan.parents, err = w.above(ctx, s, p, file.Client); err != nil {
+	if plan.parents, err = w.holdersAbove(ctx, s, p, file.Client); err != nil {
 		return nil, err
 	}
 	storages, err := w.takers(s, plan, carried)
@@ -84,9 +90,9 @@ func (w *Writer) plan(ctx context.Context, s *federator.Session, p string, file 
 	return plan, err
 }
 
-// above returns who has the directory in which p is to be. If nobody has,
+// holdersAbove returns who has the directory in which p is to be. If nobody has,
 // the error is NoParent, unless directories are made.
-func (w *Writer) above(ctx context.Context, s *federator.Session, p string, c *choice.Client) ([]record.ID, error) {
+func (w *Writer) holdersAbove(ctx context.Context, s *federator.Session, p string, c *choice.Client) ([]record.ID, error) {
 	dir := path.Dir(p)
 	virtual := s.Virtual(dir)
 	found, err := w.f.Lookup(ctx, dir, federator.First, c)
@@ -189,28 +195,43 @@ func (w *Writer) order(ctx context.Context, s *federator.Session, p string, file
 	return all, nil
 }
 
-// parents makes the directories above own on a storage. Where one is known to
-// have them, nothing is asked.
-func parents(ctx context.Context, st *federator.Storage, own string) error {
+// parents makes the directories above own, which is the path p, on a storage.
+// Where it is known to have them, nothing is asked.
+func (w *Writer) parents(ctx context.Context, st *federator.Storage, own, p string) error {
+	made, err := above(ctx, st, own)
+	if made {
+		// They may have been absent until now, for all front ends.
+		var dirs []string
+		for at := path.Dir(p); at != "/"; at = path.Dir(at) {
+			dirs = append(dirs, at)
+		}
+		w.f.Written(dirs...)
+	}
+	return err
+}
+
+// above makes the directories above own, and reports whether it has made any.
+func above(ctx context.Context, st *federator.Storage, own string) (made bool, err error) {
 	maker := st.Abilities().Maker
 	if maker == nil {
-		return nil // a storage without directories
+		return false, nil // a storage without directories
 	}
 	dir := path.Dir(own)
 	if dir == "/" {
-		return nil
+		return false, nil
 	}
 	began := time.Now()
-	err := maker.MakeDirectory(ctx, dir)
+	err = maker.MakeDirectory(ctx, dir)
 	if plugins.KindOf(err) == plugins.NoParent {
-		if err := parents(ctx, st, dir); err != nil {
-			return err
+		if _, err := above(ctx, st, dir); err != nil {
+			return false, err
 		}
 		err = maker.MakeDirectory(ctx, dir)
 	}
+	made = err == nil
 	if plugins.KindOf(err) == plugins.Exists {
 		err = nil
 	}
 	st.Asked("mkdir", err, began)
-	return err
+	return made, err
 }

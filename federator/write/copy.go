@@ -135,16 +135,14 @@ func (w *Writer) carryTo(ctx context.Context, s *federator.Session, st *federato
 		return err
 	}
 	defer content.Close() // it was read to its end, or failed already
-	kept := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), forsaken)
+	end := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), forsaken)
 	_, err = w.put(ctx, st, plan, &once{r: w.checked(content, d.Digests())}, file)
 	if err == nil {
 		w.keep(ctx, s, d.Path, plan.path, st)
 		w.replace(ctx, s, plan, st.ID())
 		w.settle(ctx, s, plan.path, st.ID())
 	}
-	if !plugins.KindOf(err).Silent() {
-		kept()
-	}
+	end(!plugins.KindOf(err).Silent())
 	return err
 }
 

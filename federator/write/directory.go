@@ -88,7 +88,7 @@ func (w *Writer) mkdirOn(ctx context.Context, st *federator.Storage, p string) e
 		return err
 	}
 	own := st.Own()[0]
-	if err := parents(ctx, st, own); err != nil {
+	if err := w.parents(ctx, st, own, p); err != nil {
 		return err
 	}
 	began := time.Now()

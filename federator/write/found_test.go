@@ -363,3 +363,21 @@ func TestPutIntoVanishingDirectory(t *testing.T) {
 		})
 	}
 }
+
+// TestMadeDirectoryIsThere: a directory was absent, as all front ends know, and
+// is made for a file. Nobody goes on believing that it is absent.
+func TestMadeDirectoryIsThere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		h := &hub{}
+		grid := func(s *write.Settings) { s.MakeParents = true }
+		one, two := newFront(t, h, grid, a, b), newFront(t, h, grid, a, b)
+		equal(t, "before", one.read("/d")+" "+one.read("/d/e"), "absent absent")
+		equal(t, "put", kind(two.put("/d/e/f", "new")), "done")
+		a.Inject(faults.Rule{Fail: plugins.Unavailable})
+		one.read("/none")
+		equal(t, "the file", one.read("/d/e/f"), "unknown")
+		equal(t, "its directory", one.read("/d/e"), "unknown")
+		equal(t, "that above", one.read("/d"), "unknown")
+	})
+}

@@ -18,6 +18,9 @@ import (
 type intent struct {
 	Path     veil.Name `json:"path"`
 	Endpoint record.ID `json:"endpoint"`
+	// Size is what the new file will have, negative where that is not known: a
+	// storage may show it while it grows.
+	Size int64 `json:"size"`
 	// Old is what was there before, if anything.
 	Old *veil.Grave `json:"old,omitempty"`
 	// Graves are what is dead then.
@@ -42,14 +45,15 @@ const (
 )
 
 // intend notes what becomes of others when the plan's file is on the storage id,
-// for whoever lives then; last is for how long that may take. kept is called
-// when it has been done, or is not to be. Where there is nothing to be done, or
-// no ledger, it is not noted.
-func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []veil.Grave, last time.Duration) (kept func()) {
+// for whoever lives then; last is for how long that may take. end is called with
+// true when it has been done, or is not to be, and with false when nobody knows
+// whether the file is coming: then it is left to whoever looks after those who
+// died. Where there is nothing to be done, or no ledger, it is not noted.
+func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []veil.Grave, last time.Duration) (end func(known bool)) {
 	if len(graves) == 0 || w.ledger == nil {
-		return func() {}
+		return func(bool) {}
 	}
-	i := intent{Path: veil.Name(plan.path), Endpoint: id, Graves: graves, Last: time.Now().Add(last).UnixNano()}
+	i := intent{Path: veil.Name(plan.path), Endpoint: id, Size: plan.size, Graves: graves, Last: time.Now().Add(last).UnixNano()}
 	if r, ok := plan.oldOf(id); ok {
 		old := veil.Of(plan.path, &r)
 		i.Old = &old
@@ -57,7 +61,9 @@ func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []
 	key := intentKey + (&veil.Grave{Path: i.Path, Endpoint: id}).Key()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.renew(ctx, key, i)
+	ended := make(chan struct{})
 	w.wg.Go(func() {
+		defer close(ended)
 		t := time.NewTicker(lease / 3)
 		defer t.Stop()
 		for {
@@ -72,12 +78,15 @@ func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []
 			}
 		}
 	})
-	return func() {
-		if ctx.Err() != nil {
+	return func(known bool) {
+		if ctx.Err() != nil || w.ctx.Err() != nil {
 			return // the front end is at its end; another goes on
 		}
 		stop()
-		w.drop(key)
+		<-ended // it is not to be renewed after it was dropped
+		if known {
+			w.drop(key)
+		}
 	}
 }
 
@@ -126,7 +135,7 @@ func (w *Writer) finish(i *intent) bool {
 		return false
 	}
 	r, ok := w.copyOn(s, st)
-	if !ok || i.Old != nil && i.Old.Holds(p, &r) {
+	if !ok || i.Size >= 0 && r.Size != i.Size || i.Old != nil && i.Old.Holds(p, &r) {
 		return false
 	}
 	w.log.Info("a change that was left half done is brought to its end", "path", p)
@@ -137,6 +146,7 @@ func (w *Writer) finish(i *intent) bool {
 	}
 	w.f.Written(paths...)
 	w.dissolve(w.ctx, s, i.Graves)
+	w.stored(p)
 	return true
 }
 

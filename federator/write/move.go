@@ -69,7 +69,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 // destination returns what is at to, nil if nothing is, and who may have
 // something there and could not be asked.
 func (w *Writer) destination(ctx context.Context, s *federator.Session, to string, overwrite bool, c *choice.Client) (old *federator.Found, silent []string, err error) {
-	if _, err := w.above(ctx, s, to, c); err != nil {
+	if _, err := w.holdersAbove(ctx, s, to, c); err != nil {
 		return nil, nil, err
 	}
 	found, err := w.f.Ask(ctx, to, c)
@@ -137,14 +137,14 @@ func (m *move) plan() error {
 
 func (m *move) run(ctx context.Context) error {
 	graves := m.graves()
-	kept := func() {}
+	end := func(bool) {}
 	if len(m.native) == 0 {
 		if err := m.w.carry(ctx, m.s, m.from, m.to, m.client); err != nil {
 			return err
 		}
 	} else {
 		if m.found.Kind() == plugins.File {
-			to := &plan{path: m.to}
+			to := &plan{path: m.to, size: -1}
 			if m.old != nil {
 				to.old = *m.old
 			}
@@ -155,12 +155,10 @@ func (m *move) run(ctx context.Context) error {
 					all = append(all[:len(all):len(all)], veil.Of(m.from, &r))
 				}
 			}
-			kept = m.w.intend(ctx, to, m.native[0].st.ID(), all, forsaken)
+			end = m.w.intend(ctx, to, m.native[0].st.ID(), all, forsaken)
 		}
 		if err := m.each(ctx); err != nil {
-			if !plugins.KindOf(err).Silent() {
-				kept()
-			}
+			end(!plugins.KindOf(err).Silent())
 			return err
 		}
 	}
@@ -176,7 +174,7 @@ func (m *move) run(ctx context.Context) error {
 		}
 		m.w.settle(ctx, m.s, m.to, ids...)
 	}
-	kept()
+	end(true)
 	return m.known(left)
 }
 
@@ -278,7 +276,7 @@ func (m *move) step(ctx context.Context, s step) error {
 	if err := m.w.exhume(ctx, s.st, m.to); err != nil {
 		return err
 	}
-	if err := parents(ctx, s.st, s.to); err != nil {
+	if err := m.w.parents(ctx, s.st, s.to, m.to); err != nil {
 		return err
 	}
 	return m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)

@@ -18,6 +18,9 @@ type paths struct {
 type hold struct {
 	path string
 	tree bool
+	// yields, if any, is called when somebody else wants the path: what is done
+	// under the hold ends then.
+	yields *func()
 }
 
 func (h hold) meets(o hold) bool {
@@ -52,15 +55,21 @@ func (s *paths) take(ctx context.Context, wanted ...hold) (letGo func(), err err
 	}
 }
 
-func (s *paths) any(wanted []hold) bool {
+// any reports whether others hold any of wanted, and has those give it up who
+// would.
+func (s *paths) any(wanted []hold) (taken bool) {
 	for _, w := range wanted {
 		for _, h := range s.held {
-			if h.meets(w) {
-				return true
+			if !h.meets(w) {
+				continue
+			}
+			taken = true
+			if h.yields != nil {
+				(*h.yields)()
 			}
 		}
 	}
-	return false
+	return taken
 }
 
 func (s *paths) drop(gone []hold) {

@@ -50,18 +50,16 @@ func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File
 	defer done()
 	body := &once{r: w.checked(content, file.Digests)}
 	for _, st := range plan.choice {
-		kept := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), forsaken)
+		end := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), forsaken)
 		entry, failed := w.put(ctx, st, plan, body, &file)
 		if err = failed; err == nil {
 			w.replace(ctx, s, plan, st.ID())
 			w.settle(ctx, s, p, st.ID())
-			kept()
+			end(true)
 			st.Sent()
 			return Stored{Endpoint: st.Name(), Replaced: plan.exists(), Entry: entry}, nil
 		}
-		if !plugins.KindOf(err).Silent() {
-			kept() // else the file may be there all the same
-		}
+		end(!plugins.KindOf(err).Silent()) // else the file may be there all the same
 		if body.begun || ctx.Err() != nil {
 			break // it cannot be had a second time
 		}
@@ -85,7 +83,7 @@ func (o *once) Read(p []byte) (int, error) {
 func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
 	own := where(st, plan)
 	if !slices.Contains(plan.parents, st.ID()) {
-		if err := parents(ctx, st, own); err != nil {
+		if err := w.parents(ctx, st, own, plan.path); err != nil {
 			return plugins.Entry{}, err
 		}
 	}
@@ -94,7 +92,7 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 	}
 	a := st.Abilities()
 	if !a.Writer.Atomic() && a.Mover != nil && a.Remover != nil {
-		return w.putStaged(ctx, st, own, plan.exists(), body, file)
+		return w.putStaged(ctx, st, own, plan, body, file)
 	}
 	store := func() (plugins.Entry, error) {
 		began := time.Now()
@@ -105,7 +103,7 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 	entry, err := store()
 	if plugins.KindOf(err) == plugins.NoParent && !body.begun {
 		// The directory was known, and has gone since.
-		if err = parents(ctx, st, own); err == nil {
+		if err = w.parents(ctx, st, own, plan.path); err == nil {
 			entry, err = store()
 		}
 	}
@@ -117,7 +115,7 @@ func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, bod
 
 // putStaged stores the file where nobody sees it, and moves it when it is
 // whole.
-func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own string, replaces bool, body io.Reader, file *File) (plugins.Entry, error) {
+func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own string, plan *plan, body io.Reader, file *File) (plugins.Entry, error) {
 	staged, err := w.stage(ctx, st)
 	if err != nil {
 		return plugins.Entry{}, err
@@ -125,7 +123,7 @@ func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own strin
 	began := time.Now()
 	entry, err := st.Abilities().Writer.Store(ctx, staged, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime})
 	st.Asked("store", err, began)
-	if k := st.Abilities().Keeper; err == nil && replaces && k != nil {
+	if k := st.Abilities().Keeper; err == nil && plan.exists() && k != nil {
 		// They are those of the path, whatever content it has.
 		if err := plugins.CopyProperties(ctx, k, own, k, staged); err != nil && plugins.KindOf(err) != plugins.NotFound {
 			w.log.Info("the properties of a file that is written over are lost", "endpoint", st.Name(), "path", own, "err", err)
@@ -135,7 +133,7 @@ func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own strin
 		err = w.rename(ctx, st, staged, own, !file.New)
 		if plugins.KindOf(err) == plugins.NoParent {
 			// The directory was known, and has gone since.
-			if err = parents(ctx, st, own); err == nil {
+			if err = w.parents(ctx, st, own, plan.path); err == nil {
 				err = w.rename(ctx, st, staged, own, !file.New)
 			}
 		}
@@ -236,6 +234,7 @@ func (w *Writer) others(s *federator.Session, plan *plan, id record.ID) []veil.G
 // other: whoever ends last finds both, and the newest stays. That they are of one
 // size says nothing.
 func (w *Writer) settle(ctx context.Context, s *federator.Session, p string, ids ...record.ID) {
+	defer w.stored(p)
 	if len(s.Storages(p)) == len(ids) {
 		return
 	}

@@ -2,6 +2,7 @@ package write_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"canopy/federator/write"
 	"canopy/plugins"
 	"canopy/plugins/faults"
+	"canopy/plugins/plugintest/mem"
 )
 
 func TestPut(t *testing.T) {
@@ -183,6 +185,92 @@ func TestRedirect(t *testing.T) {
 		equal(t, "at once", one.read("/n")+two.read("/n"), "newnew")
 		equal(t, "listed at once", two.list("/"), "f n")
 	})
+}
+
+// TestRedirectOrphaned: the front end that has sent a client to an endpoint dies
+// while the file grows there. Others do not take a part of it for the whole.
+func TestRedirectOrphaned(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/f": "old content"}), newSite("b", map[string]string{"/f": "old content"})
+		a.access = federator.Redirect
+		h := &hub{}
+		one, _ := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+		if _, carry, err := one.w.Redirect(t.Context(), "/f", write.File{Size: 3, Client: nobody}); carry || err != nil {
+			t.Fatal(carry, err)
+		}
+		h.mu.Lock()
+		h.front = h.front[1:]
+		h.mu.Unlock()
+		one.w.Close()
+		a.tree.Put("/f", mem.File{Content: "ne", ModTime: time.Now()})
+		time.Sleep(time.Minute)
+		equal(t, "the other copy, for now", b.read("/f"), "old content")
+		a.tree.Put("/f", mem.File{Content: "new", ModTime: time.Now()})
+		time.Sleep(time.Minute)
+		equal(t, "the other copy, then", b.read("/f"), "-")
+	})
+}
+
+// TestRedirectPull: a client has an endpoint fetch a file. How large it will be
+// nobody says, and it shows while it grows; it is not remembered before it has
+// stood still for long.
+func TestRedirectPull(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/both": "old", "/mine": "old"}), newSite("b", map[string]string{"/both": "old", "/d/": ""})
+		a.access, b.access = federator.Redirect, federator.Redirect
+		h := &hub{}
+		one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+		ask := func(path string, more ...func(*write.File)) string {
+			t.Helper()
+			file := write.File{Size: -1, Client: nobody, Pull: true}
+			for _, m := range more {
+				m(&file)
+			}
+			target, carry, err := one.w.Redirect(t.Context(), path, file)
+			switch {
+			case err != nil:
+				return kind(err)
+			case carry:
+				return "carry"
+			}
+			return target.URL
+		}
+		equal(t, "sent to", ask("/d/f"), "http://a.example/d/f")
+		equal(t, "its directory", a.read("/d"), "/")
+		for n := range 20 {
+			a.tree.Put("/d/f", mem.File{Content: strings.Repeat("x", n), ModTime: time.Now()})
+			equal(t, "as it grows", two.read("/d/f"), strings.Repeat("x", n))
+			time.Sleep(4 * time.Minute)
+		}
+		equal(t, "asked afresh", fmt.Sprint(asks(a, two)), "true")
+		time.Sleep(6 * time.Minute)
+		equal(t, "remembered", fmt.Sprint(asks(a, two)), "false")
+
+		equal(t, "over its only copy", ask("/mine"), "http://a.example/mine")
+		equal(t, "with copies elsewhere", ask("/both"), "carry")
+		equal(t, "a chunked upload with copies elsewhere", ask("/both", func(f *write.File) { f.Pull = false }), "carry")
+		equal(t, "what must be new", ask("/mine", func(f *write.File) { f.New = true }), plugins.Exists.String())
+		equal(t, "to where it would do harm", ask("/n", func(f *write.File) { f.Harms = func(to string) bool { return to == "http://a.example/n" } }), "carry")
+		equal(t, "below nothing", ask("/none/f"), plugins.NoParent.String())
+	})
+	bubble(t, func(t *testing.T) {
+		a := newSite("a", nil, "third-party")
+		a.access = federator.Redirect
+		one := newFront(t, &hub{}, nil, a)
+		_, carry, err := one.w.Redirect(t.Context(), "/f", write.File{Size: -1, Client: nobody, Pull: true})
+		if !carry || err != nil {
+			t.Errorf("an endpoint that does not fetch: %v, %v", carry, err)
+		}
+	})
+}
+
+// asks reports whether a site is asked for /d/f when a front end is.
+func asks(s *site, f *front) bool {
+	f.read("/d/f")
+	time.Sleep(time.Second) // in a bubble: until all have answered
+	before := s.Calls("stat")
+	f.read("/d/f")
+	return s.Calls("stat") > before
 }
 
 // TestTwoAtOnce: two front ends store one name at the same time, on different

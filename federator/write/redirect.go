@@ -17,10 +17,14 @@ type Target struct {
 	Replaced bool
 }
 
-// Redirect finds where a client is to send the file path itself, and makes the
-// directories for it. From now on the path is asked for afresh until the new
-// file shows. Where the best place cannot be reached by clients, carry is
-// true, and the file is to be Put.
+// Redirect finds where a client is to send the file path itself, or to have it
+// fetched, and makes the directories for it. From now on the path is asked for
+// afresh until the new file is whole. Where the best place cannot be reached by
+// clients, or does not fetch, carry is true, and the file is to be Put.
+//
+// So it is too where the size is not announced and there are copies elsewhere:
+// when they may go is not to be seen from outside of a storage that shows a
+// file while it grows.
 func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, carry bool, err error) {
 	letGo, err := w.paths.take(ctx, hold{path: p})
 	if err != nil {
@@ -34,64 +38,97 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 		return Target{}, false, err
 	}
 	st := plan.choice[0]
-	if !st.Redirects() {
+	others := w.others(s, plan, st.ID())
+	if !st.Redirects() || file.Pull && !pulls(st) || file.Size < 0 && len(others) > 0 {
 		return Target{}, true, nil
 	}
-	own := where(st, plan)
-	l, err := st.Abilities().Locator.Locate(own, "PUT")
-	if plugins.KindOf(err) == plugins.Unsupported {
+	own, method := where(st, plan), "PUT"
+	if file.Pull {
+		method = "COPY"
+	}
+	l, err := st.Abilities().Locator.Locate(own, method)
+	if plugins.KindOf(err) == plugins.Unsupported || err == nil && file.Harms != nil && file.Harms(l.URL) {
 		return Target{}, true, nil
 	}
 	if err != nil {
 		return Target{}, false, err
 	}
-	if err := parents(ctx, st, own); err != nil {
+	if err := w.parents(ctx, st, own, p); err != nil {
 		return Target{}, false, err
 	}
 	if err := w.exhume(ctx, st, p); err != nil {
 		return Target{}, false, err
 	}
-	kept := w.intend(ctx, plan, st.ID(), w.others(s, plan, st.ID()), atMost)
-	w.watch(plan, st, own, file.Size, kept)
+	end := w.intend(ctx, plan, st.ID(), others, atMost)
+	w.watch(plan, st, own, file.Size, end)
 	st.Sent()
 	return Target{Endpoint: st.Name(), URL: l.URL, Replaced: plan.exists()}, false, nil
 }
 
-// The times between looks for an upload that a client makes itself.
+// pulls reports whether a storage fetches files from other servers.
+func pulls(st *federator.Storage) bool {
+	c := st.Abilities().Copier
+	return c != nil && c.Copies(plugins.Pull)
+}
+
 const (
+	// The times between looks for an upload that a client makes itself. Where
+	// the size is not known nobody waits for their outcome.
 	lookSoonest = 100 * time.Millisecond
 	lookLatest  = 10 * time.Second
+	lookBlindly = time.Minute
+	// settled is for how long a file of which the size was not announced must
+	// have stood still to be taken for whole. Storages and clients give a
+	// transfer up that makes no progress for less than that. An empty file tells
+	// nothing: there may be a tape to be fetched first.
+	settled = 5 * time.Minute
+	// atMostBlind is for how long such a file is looked for.
+	atMostBlind = 24 * time.Hour
 )
 
 // watch awaits a file that a client sends to a storage itself.
-func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64, kept func()) {
-	done := w.veil.Await(plan.path, atMost)
+func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64, end func(known bool)) {
+	most, latest := atMost, lookLatest
+	if size < 0 {
+		most, latest = atMostBlind, lookBlindly
+	}
+	done := w.veil.Await(plan.path, most)
 	w.wg.Go(func() {
 		defer done()
-		ctx, cancel := context.WithTimeout(w.ctx, atMost)
+		ctx, cancel := context.WithTimeout(w.ctx, most)
 		defer cancel()
 		before, _ := plan.oldOf(st.ID())
 		var last record.Replica
-		for wait := lookSoonest; ; wait = min(2*wait, lookLatest) {
+		seen := time.Now()  // when there was something new last
+		var since time.Time // when last was first seen
+		for wait := lookSoonest; ; wait = min(2*wait, latest) {
 			timer := time.NewTimer(wait)
 			select {
 			case <-ctx.Done():
 				timer.Stop()
+				end(true) // unless this front end is at its end
 				return
 			case <-timer.C:
 			}
 			r, ok := w.look(ctx, plan.path, st.ID(), own)
-			if !ok {
+			now := time.Now()
+			if !ok || !changed(&before, &r) {
+				if now.Sub(seen) >= atMost {
+					end(true)
+					return // the client has never gone there, or taken it back
+				}
+				last = record.Replica{}
 				continue
 			}
-			// Where the size was not announced, a file that grows is not whole.
-			whole := r.Size == size || size < 0 && r.Size == last.Size && r.ModTime == last.ModTime
-			if last = r; whole && changed(&before, &r) {
+			if seen = now; changed(&last, &r) {
+				last, since = r, now
+			}
+			if r.Size == size || size < 0 && r.Size != 0 && now.Sub(since) >= settled {
 				s := w.f.Enter()
 				w.replace(ctx, s, plan, st.ID())
 				w.settle(ctx, s, plan.path, st.ID())
 				s.Leave()
-				kept()
+				end(true)
 				return
 			}
 		}

@@ -144,6 +144,15 @@ type front struct {
 	t testing.TB
 	f *federator.Federator
 	w *write.Writer
+
+	mu     sync.Mutex
+	stored []string // what it was told to have come to be
+}
+
+func (f *front) note(path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stored = append(f.stored, path)
 }
 
 var nobody = &choice.Client{Place: new(geo.Place)}
@@ -157,7 +166,9 @@ func newFront(t testing.TB, h *hub, change func(*write.Settings), sites ...*site
 	if change != nil {
 		change(&settings)
 	}
-	w := write.New(f, v, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New, Ledger: h})
+	made := &front{t: t, f: f}
+	w := write.New(f, v, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New, Ledger: h, Stored: made.note})
+	made.w = w
 	h.mu.Lock()
 	h.front = append(h.front, f)
 	h.mu.Unlock()
@@ -179,7 +190,7 @@ func newFront(t testing.TB, h *hub, change func(*write.Settings), sites ...*site
 		t.Fatal(err)
 	}
 	time.Sleep(time.Second) // in a bubble: until all have been probed
-	return &front{t, f, w}
+	return made
 }
 
 func (f *front) put(path, content string, more ...func(*write.File)) error {

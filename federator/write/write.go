@@ -28,6 +28,12 @@
 // Where the storage would show a file while it arrives, it is put into the
 // staging directory of the endpoint (plugins.Staging) and moved when whole.
 // What is left there by a front end that died is swept away.
+//
+// # Copies
+//
+// Replicate makes a further copy of a file. It is buried until it is in its
+// place and the file was found unchanged, so that it is never seen beside another
+// content, and removed by whoever lives if its maker dies.
 package write
 
 import (
@@ -66,8 +72,10 @@ type Writer struct {
 	ledger   veil.Ledger
 	log      *slog.Logger
 	hash     func(algorithm string) hash.Hash
+	stored   func(path string)
 	settings atomic.Pointer[Settings]
 	paths    paths
+	carries  chan struct{} // holds a token for each copy that is carried by Replicate
 	news     chan struct{} // signalled when words of other front ends may have been missed
 
 	ctx  context.Context // ends with Close
@@ -82,11 +90,17 @@ type Outside struct {
 	Hash func(algorithm string) hash.Hash
 	// Ledger is that of the veil; nil if it has none.
 	Ledger veil.Ledger
+	// Stored is told of every file that has come to be at a path. It must not
+	// block; nil is nobody.
+	Stored func(path string)
 }
 
 // New returns a writer for f, which was given the same veil.
 func New(f *federator.Federator, v *veil.Veil, s Settings, out Outside) *Writer {
-	w := &Writer{f: f, veil: v, log: out.Log, hash: out.Hash, ledger: out.Ledger, news: make(chan struct{}, 1)}
+	w := &Writer{f: f, veil: v, log: out.Log, hash: out.Hash, ledger: out.Ledger, stored: out.Stored, carries: make(chan struct{}, carriesAtOnce), news: make(chan struct{}, 1)}
+	if w.stored == nil {
+		w.stored = func(string) {}
+	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.Configure(s)
 	v.Attach(f, out.Log)
