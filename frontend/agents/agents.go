@@ -9,10 +9,14 @@
 //	cadaver/*
 //	rclone/* PUT
 //	*MiniRedir/* GET,PUT
+//
+// The redirect of a third-party copy is the other way about: only those get one
+// that are known to follow it.
 package agents
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,8 +31,12 @@ var known = [...]string{
 	"WebDAVFS/* PUT",
 }
 
+// followsCopy are those that are known to follow a COPY, as grid jobs use them.
+// What others make of a redirect they do not expect is anybody's guess.
+var followsCopy = [...]string{"*gfal2*", "*davix*"}
+
 // Table is a set of patterns. It is safe for concurrent use.
-type Table struct{ patterns []pattern }
+type Table struct{ patterns, copying []pattern }
 
 // pattern is one line of a table.
 type pattern struct {
@@ -49,6 +57,13 @@ func New(extra []string) (*Table, error) {
 			return nil, err
 		}
 		t.patterns = append(t.patterns, p)
+	}
+	for _, s := range followsCopy {
+		p, err := parse(s)
+		if err != nil {
+			return nil, err
+		}
+		t.copying = append(t.copying, p)
 	}
 	for _, s := range extra {
 		p, err := parse(s)
@@ -105,6 +120,15 @@ func (t *Table) Carried(agent, method string) bool {
 		}
 	}
 	return false
+}
+
+// FollowsCopy reports whether the client that calls itself agent follows the
+// redirect of a third-party copy.
+func (t *Table) FollowsCopy(agent string) bool {
+	if t.Carried(agent, "COPY") {
+		return false
+	}
+	return slices.ContainsFunc(t.copying, func(p pattern) bool { return p.matches(agent) })
 }
 
 func (p *pattern) concerns(method string) bool {

@@ -50,6 +50,26 @@ func TestCarried(t *testing.T) {
 	}
 }
 
+func TestFollowsCopy(t *testing.T) {
+	table, err := New([]string{"gfal2-util/1.5* COPY"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for agent, want := range map[string]bool{
+		"gfal2-util/1.8.0 gfal2/2.21.3 neon/0.0.29": true,
+		"libdavix/0.8.4 neon/0.0.29":                true,
+		"fts_url_copy/3.12 gfal2/2.21.5":            true,
+		"gfal2-util/1.5.1 gfal2/2.16":               false,
+		"curl/7.88.1":                               false,
+		"cadaver/0.24 neon/0.32.5":                  false,
+		"":                                          false,
+	} {
+		if got := table.FollowsCopy(agent); got != want {
+			t.Errorf("%q: %v", agent, got)
+		}
+	}
+}
+
 func TestNewErrors(t *testing.T) {
 	for _, s := range []string{"", "   ", strings.Repeat("*", maxStars+1)} {
 		if _, err := New([]string{s}); err == nil {

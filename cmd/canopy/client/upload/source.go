@@ -2,10 +2,13 @@ package upload
 
 import (
 	"context"
+	"encoding"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -23,6 +26,9 @@ type Source struct {
 	Size int64
 	// ModTime is the time of its last change; zero when unknown.
 	ModTime time.Time
+	// Identity is what makes it known again in another run, with size and
+	// time; "" if nothing does.
+	Identity string
 }
 
 // FromFile returns the content of the file name, which must be an ordinary one.
@@ -34,10 +40,11 @@ func FromFile(name string) (Source, error) {
 	case !info.Mode().IsRegular():
 		return Source{}, &os.PathError{Op: "read", Path: name, Err: errors.New("it is no ordinary file")}
 	}
+	identity, err := filepath.Abs(name)
 	return Source{
 		Open: func() (io.ReadCloser, error) { return os.Open(name) },
-		Size: info.Size(), ModTime: info.ModTime(),
-	}, nil
+		Size: info.Size(), ModTime: info.ModTime(), Identity: identity,
+	}, err
 }
 
 // FromStream returns what r delivers.
@@ -56,7 +63,7 @@ func (s *Source) open(algorithm string, progress func(int64)) (*content, error) 
 		// What is wrong on this machine will not pass by waiting.
 		return nil, &plugins.Error{Kind: plugins.Invalid, Err: err}
 	}
-	c := &content{from: from, algorithm: algorithm, sum: digest.New(algorithm), progress: progress}
+	c := &content{from: from, size: s.Size, identity: s.Identity, algorithm: algorithm, sum: digest.New(algorithm), progress: progress}
 	c.seeker, _ = from.(io.Seeker)
 	return c, nil
 }
@@ -81,6 +88,8 @@ func (s *Source) sum(ctx context.Context, algorithm string) (plugins.Digest, err
 type content struct {
 	from      io.ReadCloser
 	seeker    io.Seeker
+	size      int64 // negative when unknown
+	identity  string
 	algorithm string
 	progress  func(int64)
 
@@ -91,6 +100,9 @@ type content struct {
 	any  bool
 	// fault is the error of a source that is a server itself.
 	fault *plugins.Error
+	// marked is where mark was called, with the state of the checksum there.
+	marked int64
+	state  []byte
 }
 
 func (c *content) Read(p []byte) (int, error) {
@@ -129,12 +141,65 @@ func (c *content) Seek(offset int64, whence int) (int64, error) {
 	return 0, nil
 }
 
+// mark notes where it is, to come back to without reading all again.
+func (c *content) mark() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state = nil
+	if m, ok := c.sum.(encoding.BinaryMarshaler); ok {
+		if state, err := m.MarshalBinary(); err == nil {
+			c.marked, c.state = c.n, state
+		}
+	}
+}
+
+// back goes to the mark, or to the beginning where offset lies before that.
+func (c *content) back(offset int64) error {
+	c.mu.Lock()
+	m, ok := c.sum.(encoding.BinaryUnmarshaler)
+	if !ok || c.state == nil || offset < c.marked {
+		c.mu.Unlock()
+		_, err := c.Seek(0, io.SeekStart)
+		return err
+	}
+	defer c.mu.Unlock()
+	if _, err := c.seeker.Seek(c.marked, io.SeekStart); err != nil {
+		return err
+	}
+	if err := m.UnmarshalBinary(c.state); err != nil {
+		return err
+	}
+	c.progress(c.marked - c.n)
+	c.n, c.done, c.fault = c.marked, false, nil
+	return nil
+}
+
+// reach goes to offset. What lies before it is read for the checksum.
+func (c *content) reach(ctx context.Context, offset int64) error {
+	if offset < c.sent().size {
+		if err := c.back(offset); err != nil {
+			return &plugins.Error{Kind: plugins.Invalid, Err: err}
+		}
+	}
+	buf := make([]byte, 1<<20)
+	for at := c.sent().size; at < offset; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := c.Read(buf[:min(int64(len(buf)), offset-at)])
+		if at += int64(n); err != nil && at < offset {
+			return &plugins.Error{Kind: plugins.Invalid, Err: fmt.Errorf("the file is shorter than it was: %w", err)}
+		}
+	}
+	return nil
+}
+
 // sent is what was read so far.
 func (c *content) sent() sent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return sent{
-		fault: c.fault, size: c.n, whole: c.done, begun: c.any,
+		fault: c.fault, size: c.n, whole: c.done || c.n == c.size, begun: c.any,
 		sum: plugins.Digest{Algorithm: c.algorithm, Sum: string(c.sum.Sum(nil))},
 	}
 }
