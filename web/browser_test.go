@@ -43,6 +43,9 @@ func site(t *testing.T) string {
 		"/share/": func(w http.ResponseWriter) error {
 			return p.Listing(w, Listing{Page: Page{Base: "/", Path: "/"}, Entries: slices.Values(sample())})
 		},
+		"/writable/": func(w http.ResponseWriter) error {
+			return p.Listing(w, Listing{Page: samplePage("/writable/"), Entries: slices.Values(sample()), Federated: true, Writable: true, Uploads: "/-/uploads/"})
+		},
 		"/empty/": func(w http.ResponseWriter) error {
 			return p.Listing(w, Listing{Page: samplePage("/atlas/empty/"), Federated: true})
 		},
@@ -208,7 +211,7 @@ var screens = []struct {
 // nothing may stick out at the side.
 func TestScreens(t *testing.T) {
 	base, b := site(t), browser(t)
-	for _, path := range []string{"/atlas/", "/incomplete/", "/hostile/", "/share/", "/empty/", "/missing", "/explain", "/directory", "/index"} {
+	for _, path := range []string{"/atlas/", "/incomplete/", "/hostile/", "/share/", "/writable/", "/empty/", "/missing", "/explain", "/directory", "/index"} {
 		for _, s := range screens {
 			b.do(chromedp.EmulateViewport(s.width, s.height), scheme(s.scheme), chromedp.Navigate(base+path))
 			if wide := eval[int64](b, `document.documentElement.scrollWidth`); wide > s.width {

@@ -36,6 +36,11 @@ type Listing struct {
 	// Federated shows which endpoints hold each entry, with a link to its
 	// "?explain" page.
 	Federated bool
+	// Writable offers to upload files into the directory.
+	Writable bool
+	// Uploads is the URL path at which uploads in pieces are created; "" sends
+	// each file at once.
+	Uploads string
 }
 
 // Missing is an endpoint whose answer is not part of a page.

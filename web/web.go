@@ -17,8 +17,9 @@
 // Error explains what went wrong and what can be done about it. Explain shows
 // in a table why a file's replicas stand in the order they do.
 //
-// Every page is complete without a script. The one script adds sorting in
-// place, a filter, and movement by keys to the listing.
+// Every page is complete without a script. One script adds sorting in place, a
+// filter, and movement by keys to the listing; another uploads files into the
+// directory, and is there for those who may do that.
 //
 // # Names are hostile
 //
@@ -48,7 +49,7 @@ var templates embed.FS
 // ContentSecurityPolicy is the policy under which every page of this package
 // works, and which a server must send with it. The images in data: URLs are
 // icons within the style sheet.
-const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; " +
+const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
 	"img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // Headers yields the header fields, name and value, that belong to every page

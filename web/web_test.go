@@ -132,6 +132,9 @@ func TestGolden(t *testing.T) {
 			page.Title, page.User, page.RequestID = `<i>&"'`, "\x1b<u>", "</code>"
 			return p.Listing(b, Listing{Page: page, Entries: slices.Values(hostileRows()), Federated: true, Missing: func() []Missing { return []Missing{{"</b>", "<i>"}} }})
 		},
+		"writable.html": func(b *bytes.Buffer) error {
+			return p.Listing(b, Listing{Page: samplePage("/atlas/"), Entries: slices.Values(sample()[:1]), Writable: true, Uploads: "/-/uploads/"})
+		},
 		"error.html": func(b *bytes.Buffer) error {
 			return p.Error(b, ErrorPage{Page: samplePage("/a/<b>/c"), Status: 503, Details: []string{"tokyo: <timed out>"}, RetryAfter: 90 * time.Second})
 		},
