@@ -83,7 +83,7 @@ func Default() *Config {
 		Lookup:    defaultLookup(),
 		Select:    []Criterion{"site", "geo", "latency", "load", "random"},
 		Geo:       Geo{Fuzz: 100_000},
-		Uploads:   Uploads{Place: "nearest", Cleanup: time.Hour},
+		Uploads:   Uploads{Place: "nearest", Cleanup: time.Hour, SpoolSize: 100 << 30},
 		Transfers: Transfers{Most: 32},
 		Log:       Log{Level: "info", Format: "json"},
 	}

@@ -18,7 +18,24 @@ type Uploads struct {
 	Place Placement `yaml:"place"`
 	// For how long what was sent of an upload that has broken off is kept,
 	// where the endpoint cannot take it back at once. It is never visible.
+	// A resumable upload that stands still for so long is removed, too.
 	Cleanup time.Duration `yaml:"cleanup"`
+	// How many copies of the files below a path there are to be. Those that
+	// are missing are made after the upload, in the background. Without it,
+	// none are.
+	//
+	// Example: [{path: /atlas, copies: 2}]
+	Copies []Copies `yaml:"copies"`
+	// The directory in which resumable uploads are gathered until they are
+	// whole, on a disk of this machine and for this process alone. Without it
+	// there are none.
+	//
+	// Example: /var/spool/canopy
+	Spool string `yaml:"spool"`
+	// How much all unfinished resumable uploads together may be going to have,
+	// by the sizes that their clients announce; also the largest that one can
+	// be.
+	SpoolSize scalar.Size `yaml:"spool_size"`
 }
 
 // Placement is a rule for where new files go.

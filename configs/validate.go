@@ -30,6 +30,10 @@ func validate(c *Config, d *decode.Decoder, types *plugins.Registry) {
 	v.access()
 	v.endpoints()
 	v.atLeast("uploads.cleanup", c.Uploads.Cleanup, time.Second)
+	v.copies()
+	if c.Uploads.SpoolSize < 1<<20 {
+		v.refuse("uploads.spool_size", "%s is too little; write at least 1MiB", c.Uploads.SpoolSize)
+	}
 	v.between("transfers.most", c.Transfers.Most, 1, 10_000)
 }
 

@@ -22,7 +22,47 @@ import (
 type explanation struct {
 	located
 	Client  asker    `json:"client"`
+	Copies  *wished  `json:"copies,omitempty"`
 	Reasons []reason `json:"reasons"`
+}
+
+// wished is how many copies of a file there are, and are to be, where that is
+// more than one.
+type wished struct {
+	Have   int `json:"have"`
+	Wanted int `json:"wanted"`
+	// Making is whether some are going to be made.
+	Making bool `json:"making"`
+}
+
+func (w *wished) String() string {
+	s := fmt.Sprintf("%d of %d", w.Have, w.Wanted)
+	switch {
+	case w.Making && w.Have < w.Wanted:
+		s += "; another is being made"
+	case w.Have < w.Wanted:
+		s += "; none is being made now"
+	}
+	return s
+}
+
+// wished returns how many copies of a file are wished for; nil is one.
+func (x *exchange) wished(d *federator.Decision) *wished {
+	if x.h.options.Copies == nil || d.Kind() != plugins.File {
+		return nil
+	}
+	w := new(wished)
+	if w.Wanted, w.Making = x.h.options.Copies.Wish(d.Path); w.Wanted < 2 {
+		return nil
+	}
+	all := x.h.options.Federator.Endpoints()
+	for _, r := range d.Replicas {
+		at := slices.IndexFunc(all, func(e federator.Status) bool { return e.Name == r.Endpoint })
+		if at >= 0 && !all[at].Draining {
+			w.Have++
+		}
+	}
+	return w
 }
 
 // asker is the client as Canopy sees it.
@@ -102,7 +142,7 @@ func (x *exchange) explain(d *federator.Decision, q url.Values) error {
 		}
 		return x.explainPage(d, reasons, asJSON)
 	}
-	e := explanation{located: x.describeReplicas(d, 0), Client: x.asker(), Reasons: []reason{}}
+	e := explanation{located: x.describeReplicas(d, 0), Client: x.asker(), Copies: x.wished(d), Reasons: []reason{}}
 	for _, r := range reasons {
 		out := reason{Endpoint: r.Endpoint, Site: r.Site, URL: r.URL, Place: r.Place, Equal: r.Equal, Refused: r.Refused}
 		if r.Size >= 0 {
@@ -133,6 +173,9 @@ func (x *exchange) explainPage(d *federator.Decision, reasons []federator.Reason
 	p := web.ExplainPage{
 		Page: x.page(), Facts: x.facts(d), Download: x.h.href(d.Path, false),
 		Columns: append([]string{"Endpoint", "Site", "Size", "Standing"}, policies...), Silent: x.h.silent(d.Missing),
+	}
+	if w := x.wished(d); w != nil {
+		p.Facts = append(p.Facts, web.Fact{Name: "Copies", Value: w.String()})
 	}
 	p.Alternates = []web.Link{{Text: "JSON", Href: asJSON, Type: typeJSON}, {Text: "Metalink", Href: "?metalink"}}
 	for _, r := range reasons {

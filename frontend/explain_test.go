@@ -53,6 +53,32 @@ func TestExplain(t *testing.T) {
 	contains(t, w.ask("GET", "/f?explain", "Accept: text/html,application/json;q=2").body, "<!DOCTYPE html>")
 }
 
+// wishes are how many copies there are to be of each path.
+type wishes map[string]int
+
+func (w wishes) Wish(path string) (int, bool) {
+	return max(w[path], 1), path == "/d/f" || path == "/late"
+}
+
+func TestExplainCopies(t *testing.T) {
+	files := map[string]string{"/d/f": "1", "/idle": "1", "/late": "1"}
+	a, b := newSite(t, "geneva", files), newSite(t, "oslo", map[string]string{"/late": "1"})
+	w := build(t, Options{Copies: wishes{"/d/f": 2, "/idle": 3, "/late": 2}}, a, b)
+	for path, want := range map[string][2]string{
+		"/d/f":  {`"copies":{"have":1,"wanted":2,"making":true}`, "1 of 2; another is being made"},
+		"/idle": {`"copies":{"have":1,"wanted":3,"making":false}`, "1 of 3; none is being made now"},
+		"/late": {`"copies":{"have":2,"wanted":2,"making":true}`, "2 of 2<"},
+	} {
+		contains(t, w.ask("GET", path+"?explain").status(t, 200).body, want[0])
+		contains(t, w.ask("GET", path+"?explain", "Accept: text/html").status(t, 200).body, want[1])
+	}
+	for _, w := range []*world{w, two(t, Options{})} {
+		if got := w.ask("GET", "/d?explain").status(t, 200).body; strings.Contains(got, "copies") {
+			t.Error(got)
+		}
+	}
+}
+
 // A browser gets a page of whatever it is, a program JSON.
 func TestExplainToBrowsers(t *testing.T) {
 	w := two(t, Options{})

@@ -81,7 +81,7 @@ func New(o Options) (*Handler, error) {
 	}
 	// An empty page has every address of a style sheet or script in it.
 	look := fnv.New64a()
-	if err := o.Pages.Listing(look, web.Listing{Page: web.Page{Title: o.Title}, Federated: true}); err != nil {
+	if err := o.Pages.Listing(look, web.Listing{Page: web.Page{Title: o.Title}, Federated: true, Writable: true}); err != nil {
 		return nil, err
 	}
 	h.look = look.Sum64()

@@ -15,6 +15,7 @@ import (
 	"canopy/federator/record"
 	"canopy/frontend/accept"
 	"canopy/frontend/conditional"
+	"canopy/frontend/resume"
 	"canopy/plugins"
 	"canopy/plugins/wire/metalink"
 	"canopy/web"
@@ -233,6 +234,9 @@ func (x *exchange) listPage(d *federator.Directory, s sorted) error {
 	if d.Stale {
 		l.Stale = d.Age
 	}
+	if l.Writable = x.writable(); l.Writable && x.h.options.Uploads != nil {
+		l.Uploads = resume.Address
+	}
 	l.Missing = func() []web.Missing { return x.h.silent(d.Missing()) }
 	l.Entries = func(yield func(web.Row) bool) {
 		var holders []string
@@ -245,6 +249,11 @@ func (x *exchange) listPage(d *federator.Directory, s sorted) error {
 		}
 	}
 	return x.broken(x.h.options.Pages.Listing(x, l), failed)
+}
+
+// writable reports whether the user may put files into the directory.
+func (x *exchange) writable() bool {
+	return x.h.options.Writer != nil && x.allow(Write, x.path) == nil
 }
 
 // broken returns errBroken if any error stands in the way of an answer that
@@ -281,7 +290,7 @@ func (h *Handler) silent(names []string) []web.Missing {
 // it shows, and of how. It is weak, since pages have the id of the request.
 func (x *exchange) listingTag(d *federator.Directory, media string, s sorted) string {
 	h := fnv.New128a()
-	fmt.Fprintf(h, "%x %q %q %q %v\n", x.h.look, x.User.Name, media, s.by, s.descending)
+	fmt.Fprintf(h, "%x %q %q %q %v %v\n", x.h.look, x.User.Name, media, s.by, s.descending, x.writable())
 	var b []byte
 	for c, err := range d.Children() {
 		if err != nil {

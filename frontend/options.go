@@ -10,6 +10,7 @@ import (
 	"canopy/federator/geo"
 	"canopy/federator/write"
 	"canopy/frontend/lock"
+	"canopy/frontend/resume"
 	"canopy/frontend/transfer"
 	"canopy/web"
 )
@@ -24,6 +25,11 @@ type Options struct {
 	Writer *write.Writer
 	// Transfers copies files from and to other servers; nil is that none are.
 	Transfers *transfer.Agent
+	// Uploads are the resumable ones; nil is that there are none. They need a
+	// Writer.
+	Uploads *resume.Handler
+	// Copies tells how many copies of files there are to be; nil is one of each.
+	Copies Copies
 	// Locks are those of the federation, shared by its front ends; nil is that
 	// there are none.
 	Locks *lock.Table
@@ -68,6 +74,12 @@ type Options struct {
 	Handlers map[string]http.Handler
 	// Seed makes the ids of requests differ from those of other processes.
 	Seed uint64
+}
+
+// Copies tells how many copies there are to be of a path, and whether some are
+// going to be made.
+type Copies interface {
+	Wish(path string) (copies int, waiting bool)
 }
 
 // DefaultLookups is the number of questions that an endpoint is asked at once

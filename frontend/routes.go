@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"canopy/frontend/resume"
 	"canopy/web"
 )
 
@@ -57,6 +58,11 @@ func (h *Handler) routes() http.Handler {
 	read(api+"cache", "what the cache did", guarded(api+"cache", answered((*exchange).cache)))
 	post(api+"replicas", "the replicas of many paths", (*exchange).bulk)
 	post(api+"drain", "takes an endpoint out of the choice, or puts it back", (*exchange).drain)
+	if h.options.Uploads != nil && h.options.Writer != nil {
+		r.Handle(resume.Address, answered((*exchange).uploads))
+		r.Handle(resume.Address+"{id}", answered((*exchange).uploads))
+		places = append(places, web.Place{Path: resume.Address, Methods: "POST", About: "resumable uploads, by tus 1.0"})
+	}
 	both(web.StaticPath+"{name}", answered((*exchange).asset))
 	both(outside, answered(func(x *exchange) error { return x.index(places) }))
 	both(strings.TrimSuffix(outside, "/"), answered(func(x *exchange) error { return x.redirect(http.StatusMovedPermanently, outside) }))

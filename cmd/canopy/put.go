@@ -24,6 +24,7 @@ type put struct {
 	Overwrite bool     `short:"f" help:"Replace files that are there."`
 	Update    bool     `short:"u" help:"Leave out files that are there and equal, and replace those that differ."`
 	Checksum  string   `placeholder:"ALG" help:"Demand that the server confirms this checksum of every file, such as sha-256 or md5. Otherwise adler32 is compared if the server knows it, and the size."`
+	NoResume  bool     `help:"Send every file at once, also where the server takes large ones in pieces. Otherwise the same command goes on where a broken or interrupted one was."`
 	Quiet     bool     `short:"q" help:"Show no progress, no warnings and no totals."`
 	JSON      bool     `help:"Print one JSON object a file, and one with the totals."`
 }
@@ -57,6 +58,9 @@ func (p put) Run(w *world) error {
 		Server: c, Sender: c, Patience: patience(),
 		Checksum: p.Checksum, Replace: p.Overwrite, Update: p.Update, Notice: u.notice,
 	}
+	if !p.NoResume {
+		u.uploader.Sender = &upload.Resumable{Whole: c, Pieces: c, Patience: patience(), Memory: memory(), Notice: u.note}
+	}
 	if err := u.all(to); err != nil {
 		u.fail(err)
 	}
@@ -66,6 +70,16 @@ func (p put) Run(w *world) error {
 		return err
 	}
 	return u.verdict(w, &p.access, "put", "file", u.tried)
+}
+
+// memory is where it is noted how far uploads are; "" where this user has no
+// such place.
+func memory() upload.Memory {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return upload.Memory(filepath.Join(dir, "canopy", "uploads"))
 }
 
 // plan reads the arguments.
@@ -127,6 +141,13 @@ type sending struct {
 func (u *sending) notice(text string) {
 	if !u.Quiet && !u.bars.log("canopy: warning: "+text) {
 		u.world.warn("%s", text)
+	}
+}
+
+// note tells the user what is no trouble either.
+func (u *sending) note(text string) {
+	if !u.Quiet && !u.bars.log("canopy: "+text) {
+		fmt.Fprintf(u.world.stderr, "canopy: %s\n", text)
 	}
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 
 	"canopy/cmd/canopy/service"
 	"canopy/configs"
+	"canopy/plugins"
 	"canopy/plugins/all"
 )
 
@@ -53,6 +56,9 @@ func (s share) Run(w *world) error {
 	if (s.Certificate == "") != (s.Key == "") {
 		return usage{fmt.Errorf("share: --certificate and --key go together")}
 	}
+	if _, err := s.spool(root); err != nil {
+		w.warn("there are no resumable uploads: %v", err)
+	}
 	text, err := s.config(root)
 	if err != nil {
 		return err
@@ -83,6 +89,24 @@ func (s share) Run(w *world) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	return served.Close(ctx)
+}
+
+// spool is where resumable uploads are gathered, "" for none: in the staging
+// directory, which nobody sees, and on the same disk. The error is that it cannot
+// be used.
+func (s share) spool(root string) (string, error) {
+	if s.ReadOnly {
+		return "", nil
+	}
+	staging := filepath.Join(root, plugins.Staging)
+	if info, err := os.Lstat(staging); err == nil && !info.IsDir() {
+		return "", fmt.Errorf("%s is no directory", staging)
+	}
+	spool := filepath.Join(staging, "resumable")
+	if _, err := os.ReadDir(spool); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return spool, nil
 }
 
 // object is a mapping of YAML.
@@ -119,6 +143,9 @@ func (s share) config(root string) ([]byte, error) {
 	if s.Site != "" {
 		endpoint["site"] = s.Site
 		c["geo"] = object{"sites": []object{{"name": s.Site}}}
+	}
+	if spool, err := s.spool(root); spool != "" && err == nil {
+		c["uploads"] = object{"spool": spool}
 	}
 	anyone := []string{"anyone"}
 	rule := object{"path": "/", "read": anyone, "list": anyone}

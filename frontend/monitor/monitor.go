@@ -50,6 +50,7 @@ type Metrics struct {
 	reloadOK    prometheus.Gauge
 	reloadTime  prometheus.Gauge
 	federations federations
+	copies      replications
 }
 
 // requests are the series of one method.
@@ -80,6 +81,7 @@ func New(build Build) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&m.federations,
+		&m.copies,
 	)
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)

@@ -13,6 +13,7 @@ import (
 	"canopy/configs"
 	"canopy/federator"
 	"canopy/federator/choice"
+	"canopy/federator/copies"
 	"canopy/federator/geo"
 	"canopy/federator/place"
 	"canopy/federator/record"
@@ -48,6 +49,15 @@ const mostRemoved = 1_000_000
 func writes(c *configs.Config) write.Settings {
 	policy, _ := place.ByName(string(c.Uploads.Place)) // the configuration knows the names
 	return write.Settings{Policy: policy, MakeParents: c.MakeParents, Cleanup: c.Uploads.Cleanup, Most: mostRemoved}
+}
+
+// wishes are how many copies of files there are to be.
+func wishes(c *configs.Config) []copies.Rule {
+	rules := make([]copies.Rule, len(c.Uploads.Copies))
+	for i, r := range c.Uploads.Copies {
+		rules[i] = copies.Rule{Path: r.Path, Copies: r.Copies}
+	}
+	return rules
 }
 
 // atlas is where clients and endpoints are, according to the configuration.

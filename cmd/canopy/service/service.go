@@ -38,6 +38,7 @@ import (
 	"canopy/cache/redis"
 	"canopy/configs"
 	"canopy/federator"
+	"canopy/federator/copies"
 	"canopy/federator/geo"
 	"canopy/federator/veil"
 	"canopy/federator/write"
@@ -47,6 +48,7 @@ import (
 	lockredis "canopy/frontend/lock/redis"
 	"canopy/frontend/monitor"
 	"canopy/frontend/monitor/accesslog"
+	"canopy/frontend/resume"
 	"canopy/frontend/transfer"
 	parties "canopy/frontend/transfer/guard"
 	"canopy/plugins/wire/digest"
@@ -72,8 +74,10 @@ type Service struct {
 	log       *slog.Logger
 	federator *federator.Federator
 	writer    *write.Writer
+	copies    *copies.Replicator
 	locks     *lock.Table
 	transfers *transfer.Agent
+	uploads   *resume.Handler // nil without a spool
 	others    *parties.Client // of the transfers
 	pages     *web.Pages
 	metrics   *monitor.Metrics
@@ -154,9 +158,27 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		shared,
 		federator.Outside{Log: s.log, Seed: s.seed, Addresses: addresses, Observe: s.metrics.Asked, Veil: hidden},
 	)
-	s.writer = write.New(s.federator, hidden, writes(o.Config), write.Outside{Log: s.log, Hash: digest.New, Ledger: graves})
+	var told atomic.Pointer[copies.Replicator]
+	s.writer = write.New(s.federator, hidden, writes(o.Config), write.Outside{
+		Log: s.log, Hash: digest.New, Ledger: graves,
+		Stored: func(path string) {
+			if r := told.Load(); r != nil {
+				r.Stored(path)
+			}
+		},
+	})
 	learned.Store(s.federator)
+	if u := o.Config.Uploads; u.Spool != "" {
+		if s.uploads, err = resume.New(resume.Options{Directory: u.Spool, Most: int64(u.SpoolSize), Cleanup: u.Cleanup, Log: s.log}); err != nil {
+			s.writer.Close()
+			s.others.Close()
+			return nil, errors.Join(fmt.Errorf("uploads.spool: %w", err), s.federator.Close())
+		}
+	}
+	s.copies = copies.New(wishes(o.Config), copies.Outside{Maker: s.writer, Ledger: graves, Log: s.log})
+	told.Store(s.copies)
 	s.metrics.Show(s.federator)
+	s.metrics.ShowCopies(s.copies)
 	var handler http.Handler = http.HandlerFunc(s.serve)
 	if o.Around != nil {
 		handler = o.Around(handler)
@@ -251,6 +273,10 @@ func (s *Service) Reload(ctx context.Context, c *configs.Config) (err error) {
 	}
 	s.handler.Store(handler)
 	s.writer.Configure(writes(c))
+	s.copies.Configure(wishes(c))
+	if s.uploads != nil {
+		s.uploads.Configure(c.Uploads.Cleanup)
+	}
 	if keys := fixed(s.started, c); len(keys) > 0 {
 		s.log.Warn("what these keys say takes effect at the next start only", "keys", strings.Join(keys, ", "))
 	}
@@ -275,6 +301,8 @@ func fixed(a, b *configs.Config) []string {
 		{"cache.entries", a.Cache.Entries != b.Cache.Entries},
 		{"cache.redis", url(a) != url(b)},
 		{"cache.redis_password_file", a.Cache.RedisPasswordFile != b.Cache.RedisPasswordFile},
+		{"uploads.spool", a.Uploads.Spool != b.Uploads.Spool},
+		{"uploads.spool_size", a.Uploads.SpoolSize != b.Uploads.SpoolSize},
 		{"transfers", !reflect.DeepEqual(a.Transfers, b.Transfers)},
 		{"log.format", a.Log.Format != b.Log.Format},
 	} {
@@ -300,7 +328,8 @@ func (s *Service) frontend(c *configs.Config, where *geo.Atlas, guard *guard) fr
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
 		if e.Write {
-			o.Writer, o.Locks, o.Transfers = s.writer, s.locks, s.transfers
+			o.Writer, o.Locks, o.Transfers, o.Uploads = s.writer, s.locks, s.transfers, s.uploads
+			o.Copies = s.copies
 		}
 		if o.Lookups == 0 || e.Limits.Requests < o.Lookups {
 			o.Lookups = min(e.Limits.Requests, mostLookups)
@@ -377,6 +406,10 @@ func (s *Service) Close(ctx context.Context) (err error) {
 	s.closing.Do(func() {
 		s.ready.Drain()
 		err = s.server.Drain(ctx)
+		if s.uploads != nil {
+			s.uploads.Close()
+		}
+		s.copies.Close()
 		s.writer.Close()
 		err = errors.Join(err, s.federator.Close())
 		s.others.Close()
