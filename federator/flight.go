@@ -421,6 +421,10 @@ func (fl *flight) make() *record.Record {
 			}
 		}
 	}
+	if len(replicas) > 1 && fl.f.outside.Veil.Awaited(fl.path) {
+		all := replicas
+		replicas = slices.DeleteFunc(slices.Clone(all), func(r record.Replica) bool { return fl.f.outside.Veil.Outdated(fl.path, &r, all) })
+	}
 	// Of many candidates few hold a path, and the record is there to stay.
 	r.Facts = record.Agree(slices.Clone(replicas))
 	r.Silences = slices.Clip(r.Silences)

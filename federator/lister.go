@@ -191,6 +191,12 @@ func (l *lister) trim() {
 
 // publish gives a chunk to the readers and reports whether more is wanted.
 func (l *lister) publish(chunk []record.Child) bool {
+	if l.f.outside.Veil.AwaitedIn(l.path) {
+		for i := range chunk {
+			c, p := &chunk[i], path.Join(l.path, chunk[i].Name)
+			c.Facts = c.Only(func(r *record.Replica) bool { return !l.f.outside.Veil.Outdated(p, r, c.Replicas) })
+		}
+	}
 	if l.result != nil {
 		l.result.Append(chunk)
 	}

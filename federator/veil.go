@@ -16,6 +16,9 @@ type Veil interface {
 	// Hides reports whether an endpoint's copy of path is not to be seen,
 	// because it was deleted or written over and only has not gone yet.
 	Hides(path string, r *record.Replica) bool
+	// Outdated reports whether an endpoint's copy of path is not to be seen
+	// beside the others, because one of them has just taken its place.
+	Outdated(path string, r *record.Replica, all []record.Replica) bool
 	// Buried reports whether all that an endpoint may have had at path is dead,
 	// so that its silence leaves nothing open.
 	Buried(path string, id record.ID) bool
@@ -32,6 +35,9 @@ type Veil interface {
 type open struct{}
 
 func (open) Hides(string, *record.Replica) bool { return false }
+func (open) Outdated(string, *record.Replica, []record.Replica) bool {
+	return false
+}
 func (open) Buried(string, record.ID) bool      { return false }
 func (open) Awaited(string) bool                { return false }
 func (open) AwaitedIn(string) bool              { return false }

@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,6 +135,38 @@ type awaited struct {
 	Path Name `json:"path"`
 	// Until is when it is no longer waited for, in Unix nanoseconds.
 	Until int64 `json:"until"`
+	// Coming is nil where the bytes come through the front end, which knows
+	// when they are there.
+	Coming *Coming `json:"coming,omitempty"`
+}
+
+// Coming is a file that a client sends to an endpoint itself.
+type Coming struct {
+	Endpoint record.ID `json:"endpoint"`
+	// Size is in bytes.
+	Size int64 `json:"size"`
+	// Old is what was there before, if anything was.
+	Old *Grave `json:"old,omitempty"`
+	// Graves are the copies elsewhere that it takes the place of.
+	Graves []Grave `json:"graves"`
+}
+
+// arrived reports whether the file is among the copies of its path.
+func (c *Coming) arrived(p string, all []record.Replica) bool {
+	return slices.ContainsFunc(all, func(r record.Replica) bool {
+		return r.Endpoint == c.Endpoint && r.Size == c.Size && (c.Old == nil || !c.Old.Holds(p, &r))
+	})
+}
+
+// Outdated implements federator.Veil.
+func (v *Veil) Outdated(p string, r *record.Replica, all []record.Replica) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	c := v.awaited[p].Coming
+	v.mu.RUnlock()
+	return c != nil && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.arrived(p, all)
 }
 
 // Hides implements federator.Veil.
@@ -238,9 +271,10 @@ func (v *Veil) say(word string, x any) {
 
 // Await has all front ends ask afresh for p until done is called, or for as
 // long as a front end may be gone without word. When done returns, they have been
-// told, unless the cache that they share is out of order.
-func (v *Veil) Await(p string, atMost time.Duration) (done func()) {
-	a := awaited{Path: Name(p), Until: time.Now().Add(atMost).UnixNano()}
+// told, unless the cache that they share is out of order. coming, unless nil, is
+// how they can tell that it is there, and what is no longer to be seen then.
+func (v *Veil) Await(p string, atMost time.Duration, coming *Coming) (done func()) {
+	a := awaited{Path: Name(p), Until: time.Now().Add(atMost).UnixNano(), Coming: coming}
 	v.expect(a)
 	v.say(wordAwait, a)
 	v.f.Written(p)
@@ -251,6 +285,13 @@ func (v *Veil) Await(p string, atMost time.Duration) (done func()) {
 		v.f.Tell(wordDone + p)
 		v.f.Told()
 	})
+}
+
+// Expect is Await for what another front end has said, unless that was heard.
+func (v *Veil) Expect(p string, until int64, coming *Coming) {
+	if !v.Awaited(p) {
+		v.expect(awaited{Path: Name(p), Until: until, Coming: coming})
+	}
 }
 
 func (v *Veil) expect(a awaited) {

@@ -53,11 +53,7 @@ func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []
 	if len(graves) == 0 || w.ledger == nil {
 		return func(bool) {}
 	}
-	i := intent{Path: veil.Name(plan.path), Endpoint: id, Size: plan.size, Graves: graves, Last: time.Now().Add(last).UnixNano()}
-	if r, ok := plan.oldOf(id); ok {
-		old := veil.Of(plan.path, &r)
-		i.Old = &old
-	}
+	i := intent{Path: veil.Name(plan.path), Endpoint: id, Size: plan.size, Old: plan.graveOf(id), Graves: graves, Last: time.Now().Add(last).UnixNano()}
 	key := intentKey + (&veil.Grave{Path: i.Path, Endpoint: id}).Key()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.renew(ctx, key, i)
@@ -114,6 +110,10 @@ func (w *Writer) orphans(all map[string][]byte) {
 		var i intent
 		if !strings.HasPrefix(key, intentKey) || json.Unmarshal(b, &i) != nil || !path.IsAbs(string(i.Path)) {
 			continue
+		}
+		if now < i.Last && i.Size >= 0 {
+			// Whoever has come since the word was said knows of it too.
+			w.veil.Expect(string(i.Path), min(i.Last, now+int64(2*lease)), &veil.Coming{Endpoint: i.Endpoint, Size: i.Size, Old: i.Old, Graves: i.Graves})
 		}
 		if now < i.Until {
 			continue

@@ -167,8 +167,13 @@ func TestRedirect(t *testing.T) {
 		equal(t, "sent to", target.URL, "http://a.example/f")
 		time.Sleep(time.Minute)
 		equal(t, "while it is sent", one.read("/f")+two.read("/f"), "old contentold content")
+		three := newFront(t, h, nil, a, b) // heard nothing of it
 		if _, err := a.tree.Store(t.Context(), "/f", strings.NewReader("new"), plugins.Upload{Size: 3}); err != nil {
 			t.Fatal(err)
+		}
+		equal(t, "at once", one.read("/f")+two.read("/f")+three.read("/f"), "newnewnew")
+		for name, f := range map[string]*front{"one": one, "two": two, "three": three} {
+			equal(t, "listed at once by "+name, f.size("/", "f"), 3)
 		}
 		time.Sleep(11 * time.Second)
 		equal(t, "then", one.read("/f")+two.read("/f"), "newnew")

@@ -6,6 +6,7 @@ import (
 
 	"canopy/federator"
 	"canopy/federator/record"
+	"canopy/federator/veil"
 	"canopy/plugins"
 )
 
@@ -60,7 +61,8 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 		return Target{}, false, err
 	}
 	end := w.intend(ctx, plan, st.ID(), others, atMost)
-	w.watch(plan, st, own, file.Size, end)
+	w.watch(plan, st, own, file.Size, others, end)
+	w.f.Told() // the client may ask another front end as soon as it has sent the file
 	st.Sent()
 	return Target{Endpoint: st.Name(), URL: l.URL, Replaced: plan.exists()}, false, nil
 }
@@ -87,12 +89,16 @@ const (
 )
 
 // watch awaits a file that a client sends to a storage itself.
-func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64, end func(known bool)) {
+func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64, others []veil.Grave, end func(known bool)) {
 	most, latest := atMost, lookLatest
 	if size < 0 {
 		most, latest = atMostBlind, lookBlindly
 	}
-	done := w.veil.Await(plan.path, most)
+	var coming *veil.Coming
+	if size >= 0 && len(others) > 0 {
+		coming = &veil.Coming{Endpoint: st.ID(), Size: size, Old: plan.graveOf(st.ID()), Graves: others}
+	}
+	done := w.veil.Await(plan.path, most, coming)
 	w.wg.Go(func() {
 		defer done()
 		ctx, cancel := context.WithTimeout(w.ctx, most)
@@ -146,6 +152,16 @@ func (p *plan) oldOf(id record.ID) (record.Replica, bool) {
 		return record.Replica{}, false
 	}
 	return p.old.By(id)
+}
+
+// graveOf is that of what is replaced on a storage; nil if nothing is.
+func (p *plan) graveOf(id record.ID) *veil.Grave {
+	r, ok := p.oldOf(id)
+	if !ok {
+		return nil
+	}
+	old := veil.Of(p.path, &r)
+	return &old
 }
 
 // look asks a storage for a file.

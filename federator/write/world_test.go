@@ -250,6 +250,21 @@ func (f *front) list(dir string) string {
 	return strings.Join(names, " ")
 }
 
+// size returns the size that a listing tells of a file, -1 if it is not in it.
+func (f *front) size(dir, name string) int64 {
+	d, err := f.f.List(f.t.Context(), dir)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer d.Close()
+	for c, err := range d.Children() {
+		if err == nil && c.Name == name {
+			return c.Size()
+		}
+	}
+	return -1
+}
+
 // kind returns the kind of an error in a word.
 func kind(err error) string {
 	var readOnly *write.ReadOnly
