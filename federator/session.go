@@ -93,6 +93,9 @@ func (s *Storage) Writable() bool { return s.m.Write }
 // Down reports whether it is known not to answer.
 func (s *Storage) Down() bool { return s.m.state.Condition() == health.Down }
 
+// Since returns since when it is as it is, in Unix nanoseconds.
+func (s *Storage) Since() int64 { return s.m.state.Since() }
+
 // Draining reports whether an operator has taken it out of the choice.
 func (s *Storage) Draining() bool { return s.m.state.Draining() }
 

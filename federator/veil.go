@@ -38,10 +38,10 @@ func (open) Hides(string, *record.Replica) bool { return false }
 func (open) Outdated(string, *record.Replica, []record.Replica) bool {
 	return false
 }
-func (open) Buried(string, record.ID) bool      { return false }
-func (open) Awaited(string) bool                { return false }
-func (open) AwaitedIn(string) bool              { return false }
-func (open) Heard(string)                       {}
+func (open) Buried(string, record.ID) bool { return false }
+func (open) Awaited(string) bool           { return false }
+func (open) AwaitedIn(string) bool         { return false }
+func (open) Heard(string)                  {}
 
 // staged reports whether a path leads to where uploads are put.
 func staged(p string) bool {

@@ -1,8 +1,8 @@
 package redis
 
 import (
-	"context"
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"

@@ -115,6 +115,41 @@ func (w *Writer) dissolve(ctx context.Context, s *federator.Session, graves []ve
 	return left
 }
 
+// unseen is the grave of what a storage may have at path, and could not be asked
+// for: all that is older than now. Storages tell times to the second, so where
+// something may have been put there in the second that is not over yet, it is
+// all that is older than the next.
+func unseen(st *federator.Storage, p string, tree bool) veil.Grave {
+	now := time.Now()
+	g := veil.Grave{Path: veil.Name(p), Endpoint: st.ID(), Tree: tree, Since: now.UnixNano()}
+	if second := now.Truncate(time.Second); !st.Down() || st.Since() >= second.UnixNano() {
+		g.Since = second.Add(time.Second).UnixNano()
+	}
+	return g
+}
+
+// elapse waits, where copies that were not seen are buried, until whatever is
+// written is newer than they: for less than a second, and only where an endpoint
+// has just fallen silent.
+func (w *Writer) elapse(graves []veil.Grave) {
+	var last int64
+	for _, g := range graves {
+		if !g.Seen && g.Since > last && w.veil.Has(g) {
+			last = g.Since
+		}
+	}
+	left := time.Until(time.Unix(0, last))
+	if left <= 0 {
+		return
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.ctx.Done():
+	}
+}
+
 func storageOf(s *federator.Session, p string, id record.ID) *federator.Storage {
 	for _, st := range s.Storages(p) {
 		if st.ID() == id {

@@ -167,6 +167,7 @@ func (m *move) run(ctx context.Context) error {
 	m.w.veil.Bury(ctx, graves)
 	m.w.f.Written(m.from, m.to)
 	left := m.w.dissolve(ctx, m.s, graves)
+	m.w.elapse(graves)
 	if len(m.native) > 0 && m.found.Kind() == plugins.File {
 		ids := make([]record.ID, len(m.native))
 		for i, step := range m.native {
@@ -186,7 +187,7 @@ func (m *move) graves() []veil.Grave {
 		if r, ok := m.found.By(id); ok && r.Kind == plugins.File {
 			graves = append(graves, veil.Of(m.from, &r))
 		} else {
-			graves = append(graves, veil.Grave{Path: veil.Name(m.from), Endpoint: id, Tree: true, Since: time.Now().UnixNano()})
+			graves = append(graves, unseen(storageOf(m.s, m.from, id), m.from, true))
 		}
 	}
 	if len(m.native) == 0 {
@@ -201,7 +202,7 @@ func (m *move) graves() []veil.Grave {
 	}
 	for _, st := range m.s.Storages(m.to) {
 		if st.Writable() && slices.Contains(m.silent, st.Name()) && !m.moved(st.ID()) && (m.old == nil || !holds(m.old, st.ID())) {
-			graves = append(graves, veil.Grave{Path: veil.Name(m.to), Endpoint: st.ID(), Since: time.Now().UnixNano()})
+			graves = append(graves, unseen(st, m.to, false))
 		}
 	}
 	return graves

@@ -208,6 +208,7 @@ func (w *Writer) replace(ctx context.Context, s *federator.Session, plan *plan, 
 	w.veil.Bury(ctx, graves)
 	w.f.Written(plan.path)
 	w.dissolve(ctx, s, graves)
+	w.elapse(graves)
 }
 
 // others are the graves of all that a file on the storage id takes the place
@@ -223,7 +224,7 @@ func (w *Writer) others(s *federator.Session, plan *plan, id record.ID) []veil.G
 	}
 	for _, st := range s.Storages(plan.path) {
 		if st.ID() != id && st.Writable() && slices.Contains(plan.silent, st.Name()) && !hasGrave(graves, st.ID()) {
-			graves = append(graves, veil.Grave{Path: veil.Name(plan.path), Endpoint: st.ID(), Since: time.Now().UnixNano()})
+			graves = append(graves, unseen(st, plan.path, false))
 		}
 	}
 	return graves

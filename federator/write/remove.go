@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 	"sync"
-	"time"
 
 	"canopy/federator"
 	"canopy/federator/choice"
@@ -150,14 +149,13 @@ func (r *removal) file(ctx context.Context, p string, found *federator.Found) er
 // graves are those of a path at all who hold it, and at those who may.
 func (r *removal) graves(p string, found *federator.Found, tree bool) []veil.Grave {
 	var graves []veil.Grave
-	now := time.Now().UnixNano()
 	for _, st := range r.s.Storages(p) {
 		held, holds := found.By(st.ID())
 		switch {
 		case holds && !tree:
 			graves = append(graves, veil.Of(p, &held))
 		case holds || st.Writable() && slices.Contains(found.Missing, st.Name()):
-			graves = append(graves, veil.Grave{Path: veil.Name(p), Endpoint: st.ID(), Tree: tree, Since: now})
+			graves = append(graves, unseen(st, p, tree))
 		}
 	}
 	return graves
@@ -179,6 +177,7 @@ func (r *removal) inter(ctx context.Context, graves []veil.Grave, found *federat
 			}
 		}
 	}
+	r.w.elapse(graves)
 	return failed
 }
 
