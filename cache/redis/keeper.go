@@ -116,7 +116,11 @@ func (l *Level) keep() {
 			return
 		}
 		if attempt == noticeFrom {
-			l.opt.Log.Warn("shared cache is out of use; requests go on without it", "error", err, "since", l.why())
+			log := l.opt.Log
+			if first := l.why(); first != nil {
+				log = log.With("at_first", first)
+			}
+			log.Warn("shared cache is out of use; requests go on without it", "err", err)
 		}
 		attempt++
 		wait = wait.longer()
