@@ -267,6 +267,7 @@ func hasGrave(graves []veil.Grave, id record.ID) bool {
 func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) error {
 	s := w.f.Enter()
 	defer s.Leave()
+	emptied := false
 	for at := p; at != "/"; at = path.Dir(at) {
 		for _, g := range w.veil.Graves(at) {
 			if g.Endpoint != st.ID() || at != p && !g.Tree {
@@ -281,7 +282,11 @@ func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) er
 				return err
 			}
 			w.veil.Unbury(ctx, g)
+			emptied = true
 		}
+	}
+	if emptied {
+		w.f.Told() // else others would hide what comes, which may be older than the grave
 	}
 	return nil
 }

@@ -143,7 +143,11 @@ endpoints:
 	for i, name := range w.names {
 		where := fmt.Sprintf("type: local, root: %q", w.dirs[i])
 		if i < len(w.servers) {
-			where = fmt.Sprintf("type: dav, url: %q, access: proxy, limits: {timeout: 5s}", w.servers[i].URL()+"/")
+			access := "proxy"
+			if name == "apache" {
+				access = "redirect" // nobody sees a file there that is not whole
+			}
+			where = fmt.Sprintf("type: dav, url: %q, access: %s, limits: {timeout: 5s}", w.servers[i].URL()+"/", access)
 		}
 		fmt.Fprintf(&c, "  - {name: %s, %s, write: true, health: {every: 500ms}}\n", name, where)
 	}
@@ -291,8 +295,13 @@ const lookedFor = 20 * time.Second
 // forsaken reports whether a line of the ledger is one that no front end cares
 // for any longer, though all of them have looked: nothing had been done of it.
 func forsaken(line []byte) bool {
-	var intent struct{ Until int64 }
-	return json.Unmarshal(line, &intent) == nil && intent.Until > 0 && time.Since(time.Unix(0, intent.Until)) > lookedFor
+	var intent struct{ Until, Last int64 }
+	if json.Unmarshal(line, &intent) != nil || intent.Until == 0 {
+		return false
+	}
+	// A client that was sent to an endpoint and has not come there may still
+	// come, for hours.
+	return time.Until(time.Unix(0, intent.Last)) > time.Hour || time.Since(time.Unix(0, intent.Until)) > lookedFor
 }
 
 // apacheOwn is how the names of files begin that Apache leaves behind when it is
@@ -352,7 +361,7 @@ func (w *world) disks(c *writers) (found map[string]history.Version, copies map[
 	found, copies = make(map[string]history.Version), make(map[string][]string)
 	for i, dir := range w.dirs {
 		err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || strings.Contains(file, plugins.Staging) {
+			if err != nil || d.IsDir() || strings.Contains(file, plugins.Staging) || w.names[i] == "apache" && strings.HasPrefix(d.Name(), apacheOwn) {
 				return err
 			}
 			b, err := os.ReadFile(file)

@@ -53,7 +53,7 @@ func newWriters(ctx context.Context, pause time.Duration) *writers {
 	w := &writers{
 		log: history.New(), since: time.Now(), pause: pause, said: make(map[string]int),
 		http: &http.Client{
-			Transport:     &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
+			Transport:     &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true, ExpectContinueTimeout: 10 * time.Second},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Timeout:       40 * time.Second,
 		},
@@ -150,10 +150,27 @@ func (w *writer) once() {
 // now is the time since the begin of the history.
 func (w *writers) now() time.Duration { return time.Since(w.since) }
 
-// ask sends a request, and reads the answer to its end.
+// ask sends a request, and reads the answer to its end. Where a client is sent to
+// an endpoint it goes there.
 func (w *writers) ask(ctx context.Context, at *front, method, p string, body []byte, header ...string) (*http.Response, []byte, error) {
-	base := at.url()
-	req, err := http.NewRequestWithContext(ctx, method, base+(&url.URL{Path: p}).EscapedPath(), bytes.NewReader(body))
+	resp, content, err := w.send(ctx, method, at.url()+(&url.URL{Path: p}).EscapedPath(), body, header...)
+	if err != nil || resp.StatusCode != http.StatusFound && resp.StatusCode != http.StatusTemporaryRedirect {
+		return resp, content, err
+	}
+	to, err := resp.Location()
+	if err != nil {
+		return resp, content, err
+	}
+	there, content, err := w.send(ctx, method, to.String(), body, header...)
+	if err == nil && there.StatusCode/100 > 2 {
+		// It was good when the front end said so.
+		err = fmt.Errorf("%s at the endpoint", there.Status)
+	}
+	return there, content, err
+}
+
+func (w *writers) send(ctx context.Context, method, to string, body []byte, header ...string) (*http.Response, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -177,10 +194,14 @@ func (w *writers) ask(ctx context.Context, at *front, method, p string, body []b
 // change makes a request that changes something; good are the statuses by which
 // it is acknowledged.
 func (w *writer) change(at *front, o history.Op, body []byte, good ...int) {
-	method, header := "PUT", []string(nil)
+	// Only who asks first where to send a file is sent to an endpoint.
+	method, header := "PUT", []string{"Expect", "100-continue"}
+	if w.count%2 == 0 {
+		header = nil
+	}
 	switch o.Kind {
 	case history.Delete:
-		method = "DELETE"
+		method, header = "DELETE", nil
 	case history.Move:
 		method, header = "MOVE", []string{"Destination", o.To}
 	}
