@@ -89,9 +89,9 @@ func (f *fetch) verdict() error {
 		return nil
 	case f.world.ctx.Err() != nil:
 		if slices.ContainsFunc(f.errors, func(err error) bool { return errors.Is(err, download.ErrKept) }) {
-			return fmt.Errorf("get: interrupted; %w", download.ErrKept)
+			return stopped{fmt.Errorf("get: interrupted; %w", download.ErrKept)}
 		}
-		return errors.New("get: interrupted")
+		return stopped{errors.New("get: interrupted")}
 	case len(f.errors) == 1 && f.tried <= 1:
 		return f.failure("get", f.errors[0])
 	}

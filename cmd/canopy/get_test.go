@@ -181,7 +181,7 @@ func TestGetInterrupted(t *testing.T) {
 			})
 			dir := t.TempDir()
 			status, _, stderr := canopy(ctx, "get", "--streams", "1", url+"/f", dir+"/")
-			if status != failed || stderr != "canopy: get: interrupted; what has come is kept, and the same command goes on from there\n" {
+			if status != interrupted || stderr != "canopy: get: interrupted; what has come is kept, and the same command goes on from there\n" {
 				t.Fatalf("status %d, %q", status, stderr)
 			}
 			if names := names(t, dir); !slices.Equal(names, []string{"f.canopy-part", "f.canopy-part.json"}) {
