@@ -98,7 +98,7 @@ func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choic
 		}
 	}
 	d, err := f.locate(ctx, path, need, c)
-	if f.promising(ctx, err) {
+	if f.promising(ctx, err) || f.elusive(path, err) {
 		return f.locate(ctx, path, need, c)
 	}
 	return d, err

@@ -2,6 +2,7 @@ package federator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ func (f *Found) Kind() plugins.EntryKind {
 type Absent struct {
 	Path    string
 	Missing []string
+	// touched is whether the path was written to while it was asked for.
+	touched bool
 }
 
 func (e *Absent) Error() string {
@@ -70,15 +73,31 @@ const retryAfter = 5 * time.Second
 // *Absent, an *Unknown, or that of ctx.
 func (f *Federator) Lookup(ctx context.Context, path string, need Need, c *choice.Client) (Found, error) {
 	found, err := f.lookup(ctx, path, need, c)
-	if f.promising(ctx, err) {
+	if f.promising(ctx, err) || f.elusive(path, err) {
 		return f.lookup(ctx, path, need, c)
 	}
 	return found, err
 }
 
+// elusive reports whether a path that nobody has may have slipped through: it is
+// being written to, or has been since it was asked for, so one endpoint may have
+// answered before the file came there, and another after it had gone from there.
+func (f *Federator) elusive(path string, err error) bool {
+	var absent *Absent
+	return errors.As(err, &absent) && (absent.touched || f.outside.Veil.Awaited(path))
+}
+
 // Ask is Lookup for whoever is about to change path: all endpoints that can be
 // asked are, now, whatever is known. What was known of the others still counts.
 func (f *Federator) Ask(ctx context.Context, path string, c *choice.Client) (Found, error) {
+	found, err := f.ask(ctx, path, c)
+	if f.elusive(path, err) {
+		return f.ask(ctx, path, c)
+	}
+	return found, err
+}
+
+func (f *Federator) ask(ctx context.Context, path string, c *choice.Client) (Found, error) {
 	prior := f.known(f.gen.Load(), path, time.Now().UnixNano())
 	if prior.Record != nil {
 		prior.state = cache.Stale
@@ -91,7 +110,19 @@ func (f *Federator) Ask(ctx context.Context, path string, c *choice.Client) (Fou
 	if err != nil {
 		return Found{}, err
 	}
-	return f.found(fl.g, path, known{Record: r, learned: fl.began, state: cache.Fresh}, time.Now().UnixNano())
+	return f.learned(fl, r)
+}
+
+// learned gives the verdict on what a flight has found.
+func (f *Federator) learned(fl *flight, r *record.Record) (Found, error) {
+	found, err := f.found(fl.g, fl.path, known{Record: r, learned: fl.began, state: cache.Fresh}, time.Now().UnixNano())
+	var absent *Absent
+	if errors.As(err, &absent) {
+		fl.mu.Lock()
+		absent.touched = fl.forgotten
+		fl.mu.Unlock()
+	}
+	return found, err
 }
 
 func (f *Federator) lookup(ctx context.Context, path string, need Need, c *choice.Client) (Found, error) {
@@ -117,8 +148,7 @@ func (f *Federator) lookup(ctx context.Context, path string, need Need, c *choic
 	if err != nil {
 		return Found{}, err
 	}
-	now = time.Now().UnixNano()
-	return f.found(fl.g, path, known{Record: r, learned: fl.began, state: cache.Fresh}, now)
+	return f.learned(fl, r)
 }
 
 // settled reports whether nobody is left who should be asked before a fresh

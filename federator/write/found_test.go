@@ -381,3 +381,26 @@ func TestMadeDirectoryIsThere(t *testing.T) {
 		equal(t, "that above", one.read("/d"), "unknown")
 	})
 }
+
+// TestMovedWhileAsked: a file comes to one endpoint after that was asked, and
+// goes from another before that has answered. It was there all the time.
+func TestMovedWhileAsked(t *testing.T) {
+	for name, look := range map[string]func(*front) string{
+		"read": func(f *front) string { return f.read("/f") },
+		"move": func(f *front) string { return f.move("/f", "/h", false) },
+	} {
+		bubble(t, func(t *testing.T) {
+			a, b := newSite("a", map[string]string{"/f": "old"}), newSite("b", map[string]string{"/g": "new"})
+			h := &hub{}
+			one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+			a.Inject(faults.Rule{Op: "stat", Path: faults.Exactly("/f"), Delay: time.Second, Times: 1})
+			said := make(chan string)
+			go func() { said <- look(one) }()
+			time.Sleep(500 * time.Millisecond)
+			go two.move("/g", "/f", true)
+			if got := <-said; got == "absent" {
+				t.Errorf("%s: %s", name, got)
+			}
+		})
+	}
+}
