@@ -117,6 +117,7 @@ type flight struct {
 	// what it learns must not be remembered.
 	forgotten bool
 	made      *record.Record // of the answers so far; nil when there are new ones
+	kept      *record.Record // what was remembered last
 }
 
 // manner is for whom a flight is.
@@ -235,7 +236,11 @@ func (fl *flight) keep(final bool) {
 	if !final && !r.Exists() {
 		return
 	}
-	fl.f.remember(fl.path, r, fl.g, fl.learned())
+	if r != fl.kept {
+		// Else somebody may have learned more of it since.
+		fl.f.remember(fl.path, r, fl.g, fl.learned())
+		fl.kept = r
+	}
 	if !final {
 		return
 	}
