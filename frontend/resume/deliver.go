@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -88,24 +89,58 @@ type hold struct {
 	id    string
 }
 
+// giving is how the request that has the lock is made to end. The library may
+// not be told before it takes the body of the request: it would look for that
+// while it comes to be.
+type giving struct {
+	mu            sync.Mutex
+	give          func()
+	wanted, taken bool
+}
+
+// want is called when another request waits for the lock.
+func (g *giving) want() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.wanted = true; g.taken {
+		g.give()
+	}
+}
+
+// take is called when the body is about to be read.
+func (g *giving) take() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.taken = true; g.wanted {
+		g.give()
+	}
+}
+
 // errBusy is the error for a request that has waited in vain for another of the
 // same upload, which may be storing it.
 var errBusy = handler.NewError("ERR_BUSY", "another request is using this upload", http.StatusServiceUnavailable)
 
 // Lock implements handler.Lock.
 func (h *hold) Lock(ctx context.Context, give func()) error {
-	if err := h.lock.Lock(ctx, give); err != nil {
+	g := &giving{give: give}
+	if err := h.lock.Lock(ctx, g.want); err != nil {
 		return errBusy
 	}
 	if !h.spool.seize(h.id) {
 		// It is being swept away.
 		return errors.Join(handler.ErrNotFound, h.lock.Unlock())
 	}
+	h.spool.mu.Lock()
+	h.spool.giving[h.id] = g
+	h.spool.mu.Unlock()
 	return nil
 }
 
 // Unlock implements handler.Lock.
 func (h *hold) Unlock() error {
+	h.spool.mu.Lock()
+	delete(h.spool.giving, h.id)
+	h.spool.mu.Unlock()
 	h.spool.leave(h.id)
 	return h.lock.Unlock()
 }

@@ -46,6 +46,8 @@ type spool struct {
 	total int64
 	// busy are uploads that a request is about.
 	busy map[string]bool
+	// giving is how those requests are made to end.
+	giving map[string]*giving
 	// stored are uploads that have become files, whose clients may not know.
 	stored map[string]past
 }
@@ -64,7 +66,7 @@ func open(ctx context.Context, o Options) (*spool, error) {
 	}
 	s := &spool{
 		store: filestore.New(dir), locks: memorylocker.New(), log: o.Log, most: o.Most, ctx: ctx,
-		sizes: make(map[string]int64), busy: make(map[string]bool), stored: make(map[string]past),
+		sizes: make(map[string]int64), busy: make(map[string]bool), giving: make(map[string]*giving), stored: make(map[string]past),
 	}
 	switch info, err := os.Lstat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -296,6 +298,12 @@ func (u *upload) GetInfo(ctx context.Context) (handler.FileInfo, error) {
 }
 
 func (u *upload) WriteChunk(ctx context.Context, offset int64, from io.Reader) (int64, error) {
+	u.spool.mu.Lock()
+	g := u.spool.giving[u.id]
+	u.spool.mu.Unlock()
+	if g != nil {
+		g.take()
+	}
 	n, err := u.Upload.WriteChunk(ctx, offset, from)
 	return n, full(err)
 }
