@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"canopy/frontend/lock"
+	"canopy/plugins/wire/fragment"
 	"canopy/plugins/wire/multistatus"
 )
 
@@ -56,7 +57,7 @@ func appendActive(b []byte, now time.Time, namespace string, l *lock.Lock) []byt
 	left := max(0, l.Expires.Sub(now)+time.Second-1) / time.Second
 	b = strconv.AppendInt(b, int64(left), 10)
 	b = append(b, "</D:timeout><D:locktoken><D:href>"...)
-	b = appendText(b, []byte(l.Token), false)
+	b = fragment.AppendText(b, l.Token, false)
 	b = append(b, "</D:href></D:locktoken><D:lockroot><D:href>"...)
 	b = multistatus.AppendPath(b, namespace)
 	b = multistatus.AppendPath(b, l.Root)

@@ -19,21 +19,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"canopy/frontend/lock"
 	"canopy/plugins"
+	"canopy/plugins/wire/fragment"
 )
 
 const (
 	// MaxBody is the greatest length of a LOCK body in bytes.
 	MaxBody = 64 << 10
-	// maxElements is how deep elements may nest, and maxAttributes how many
-	// attributes and declarations may be in force at once.
-	maxElements   = 32
-	maxAttributes = 256
+	// maxDepth is how deep elements may nest.
+	maxDepth = 32
 )
 
 // ErrTooLarge is why a body of more than MaxBody bytes is refused.
@@ -63,8 +63,11 @@ func Parse(body io.Reader) (Info, error) {
 	case len(bytes.TrimSpace(b)) == 0:
 		return Info{Refresh: true}, nil
 	}
-	r := reader{decoder: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))}
-	info, err := r.document()
+	r := fragment.NewReader(b, fragment.Limits{Room: lock.MaxOwner, Depth: maxDepth})
+	info, err := document(r)
+	if r.Err() != nil {
+		err = r.Err()
+	}
 	if err != nil {
 		return Info{}, invalid(err)
 	}
@@ -77,97 +80,66 @@ func invalid(err error) error {
 
 const dav = "DAV:"
 
-// document reads lockinfo. What it does not know it passes over, as section 17
-// demands, but never a second answer to the same question.
-func (r *reader) document() (info Info, err error) {
-	root, err := r.next()
-	if err != nil {
-		return info, err
-	}
-	if root.kind != opened || root.name != (xml.Name{Space: dav, Local: "lockinfo"}) {
+// document reads a lockinfo. What it returns is right unless r has an error.
+// Elements that are unknown are passed over, as RFC 4918 section 17 demands.
+func document(r *fragment.Reader) (info Info, err error) {
+	if r.Root() && r.Name() != (xml.Name{Space: dav, Local: "lockinfo"}) {
 		return info, errors.New("the document is not a lockinfo")
 	}
-	scope, write, owner := "", "", false
-	for {
-		child, err := r.child()
-		if err != nil {
-			return info, err
-		}
-		if child == nil {
-			break
-		}
-		switch child.Local {
-		case "lockscope":
-			err = r.choice(&scope)
-		case "locktype":
-			err = r.choice(&write)
-		case "owner":
+	var scopes, types []string
+	owner := false
+	for r.Next() {
+		switch name := r.Name(); name {
+		case xml.Name{Space: dav, Local: "lockscope"}:
+			scopes = append(scopes, children(r)...)
+		case xml.Name{Space: dav, Local: "locktype"}:
+			types = append(types, children(r)...)
+		case xml.Name{Space: dav, Local: "owner"}:
 			if owner {
-				err = errors.New("two owners")
-				break
+				return info, errors.New("two owners")
 			}
-			owner = true
-			info.Owner, err = r.content()
+			owner, info.Owner = true, r.Content()
 		default:
-			err = r.skip()
-		}
-		if err != nil {
-			return info, err
+			r.Skip()
 		}
 	}
-	if err := r.end(); err != nil {
-		return info, err
-	}
-	switch scope {
-	case "exclusive":
+	r.Finish()
+	switch {
+	case len(scopes) > 1 || len(types) > 1:
+		return info, errors.New("two scopes or types of lock at once")
+	case slices.Equal(scopes, []string{"exclusive"}):
 		info.Scope = lock.Exclusive
-	case "shared":
+	case slices.Equal(scopes, []string{"shared"}):
 		info.Scope = lock.Shared
 	default:
 		return info, errors.New("the lockscope is neither exclusive nor shared")
 	}
-	if write != "write" {
+	if !slices.Equal(types, []string{"write"}) {
 		return info, errors.New("the locktype is not write")
 	}
 	return info, nil
 }
 
-// child moves to the next child in the namespace DAV:; nil is the end.
-func (r *reader) child() (*xml.Name, error) {
-	for {
-		t, err := r.next()
-		switch {
-		case err != nil:
-			return nil, err
-		case t.kind == closed:
-			return nil, nil
-		case t.kind == opened && t.name.Space == dav:
-			return &t.name, nil
-		case t.kind == opened:
-			if err := r.skip(); err != nil {
-				return nil, err
-			}
+// children ends the innermost element and returns the local names of its
+// children in DAV:.
+func children(r *fragment.Reader) (names []string) {
+	for r.Next() {
+		if name := r.Name(); name.Space == dav {
+			names = append(names, name.Local)
 		}
+		r.Skip()
 	}
+	return names
 }
 
-// choice reads an element that has one child, and sets name to that of the
-// child.
-func (r *reader) choice(name *string) error {
-	for {
-		child, err := r.child()
-		switch {
-		case err != nil || child == nil:
-			return err
-		case *name != "":
-			return errors.New("two scopes or types of lock at once")
-		}
-		*name = child.Local
-		if err := r.skip(); err != nil {
-			return err
-		}
-	}
+// Sound reports whether owner could have come from Parse. A store asks that of
+// what others may have changed.
+func Sound(owner string) bool {
+	return len(owner) <= lock.MaxOwner && (strings.Trim(owner, plain) == "" || fragment.Sound(owner, maxDepth))
 }
+
+// plain are characters that stand for themselves; most owners have no other.
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,:;@/-_+()"
 
 // ParseTimeout reads the Timeout header: the first of its wishes that is known
 // counts (section 10.7). It is 0 if there is no header. What may be granted is

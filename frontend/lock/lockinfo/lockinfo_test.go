@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 			Info{Scope: lock.Shared, Owner: "litmus test suite"}},
 		"macOS": {`<?xml version="1.0" encoding="utf-8"?>` + "\n" + `<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype><D:owner>` + "\n" +
 			`<D:href>http://www.apple.com/webdav_fs/</D:href>` + "\n" + `</D:owner></D:lockinfo>`,
-			Info{Scope: lock.Exclusive, Owner: "\n<D:href>http://www.apple.com/webdav_fs/</D:href>\n"}},
+			Info{Scope: lock.Exclusive, Owner: "\n<href xmlns=\"DAV:\">http://www.apple.com/webdav_fs/</href>\n"}},
 		"byte order mark": {"\ufeff" + body("<D:owner>\u00e9</D:owner>"), Info{Scope: lock.Exclusive, Owner: "\u00e9"}},
 		"extensions": {`<!-- a --><x:lockinfo xmlns:x="DAV:" xmlns:y="y" y:z="1"><y:lockscope><x:shared/></y:lockscope><x:lockscope>text<y:no/><x:exclusive a="b"><y:z/></x:exclusive></x:lockscope><x:new><x:owner/></x:new><x:locktype><?pi x?><x:write/></x:locktype></x:lockinfo>` + "\n<?a b?><!-- b -->\n",
 			Info{Scope: lock.Exclusive}},
@@ -49,13 +49,13 @@ func TestOwner(t *testing.T) {
 		{`<D:owner>a &amp; b &lt;c&gt; &#x26; "d" ]]&gt;</D:owner>`, `a &amp; b &lt;c&gt; &amp; "d" ]]&gt;`},
 		{`<D:owner><![CDATA[</D:owner><script>]]></D:owner>`, `&lt;/D:owner&gt;&lt;script&gt;`},
 		{"<D:owner>a\r\nb&#13;</D:owner>", "a\nb&#13;"},
-		{`<D:owner a="b"><!-- c --><?d e?><D:href>mailto:x</D:href></D:owner>`, `<D:href>mailto:x</D:href>`},
+		{`<D:owner a="b"><!-- c --><?d e?><D:href>mailto:x</D:href></D:owner>`, `<href xmlns="DAV:">mailto:x</href>`},
 		{`<D:owner><a/></D:owner>`, `<a xmlns=""></a>`},
 		{`<D:owner xmlns="u"><a b="&quot;&lt;&#10;&#9;'"><c/><d xmlns=""/></a></D:owner>`, `<a xmlns="u" b="&quot;&lt;&#10;&#9;'"><c></c><d xmlns=""></d></a>`},
 		{`<D:owner xmlns:x="u&amp;v" xmlns:D2="DAV:"><x:a x:b="1" b="2" xml:lang="en" D2:c="3"><D2:d><x:e/></D2:d></x:a><x:f/></D:owner>`,
-			`<a xmlns="u&amp;v" xmlns:a0="u&amp;v" a0:b="1" b="2" xml:lang="en" xmlns:a3="DAV:" a3:c="3"><D:d><e></e></D:d></a><f xmlns="u&amp;v"></f>`},
+			`<a xmlns="u&amp;v" xmlns:a0="u&amp;v" a0:b="1" b="2" xml:lang="en" xmlns:a3="DAV:" a3:c="3"><d xmlns="DAV:"><e xmlns="u&amp;v"></e></d></a><f xmlns="u&amp;v"></f>`},
 		{`<D:owner><x:a xmlns:x="1"><x:a xmlns:x="2"/><x:b/></x:a></D:owner>`, `<a xmlns="1"><a xmlns="2"></a><b></b></a>`},
-		{`<D:owner><D:a><b xmlns=" "/></D:a></D:owner>`, `<D:a><b xmlns=" "></b></D:a>`},
+		{`<D:owner><D:a><b xmlns=" "/></D:a></D:owner>`, `<a xmlns="DAV:"><b xmlns=" "></b></a>`},
 	} {
 		got, err := Parse(strings.NewReader(body(c.in)))
 		if got.Owner != c.want || err != nil {

@@ -110,7 +110,7 @@ func fields(t *testing.T, open Open) {
 	now := clock.Now()
 	want := lock.Lock{
 		Token: "urn:1", Root: "/a \xff\"'&<\n", Deep: true, Scope: lock.Shared, Holder: "CN=Ada\n, O=\xe9",
-		Owner: "<D:href>mailto:ada</D:href> &amp;\n", Expires: now.Add(time.Minute),
+		Owner: "<href xmlns=\"DAV:\">mailto:ada</href> &amp;\n", Expires: now.Add(time.Minute),
 	}
 	for range 2 { // the second changes nothing
 		if got, err := s.Add(t.Context(), now, want, time.Minute, limits); len(got) > 0 || err != nil {

@@ -30,9 +30,9 @@
 // # What is accepted
 //
 // Well-formed XML 1.0 with namespaces in UTF-8, without a document type
-// declaration and thus without entities of its own; 64 elements deep, with 256
-// declarations and attributes in force at once. The length of a document is for
-// the caller to bound.
+// declaration and thus without entities of its own, with 256 declarations and
+// attributes in force at once. How deep elements nest and how long a document is
+// are for the caller to bound.
 package fragment
 
 import (
@@ -43,10 +43,17 @@ import (
 	"strings"
 )
 
-const (
-	maxDepth      = 64
-	maxAttributes = 256
-)
+const maxAttributes = 256
+
+// Limits bound what a document may hold.
+type Limits struct {
+	// Room is how many bytes all that Content returns may have together: what is
+	// written anew can be far longer than what came, where one long namespace is
+	// used many times.
+	Room int
+	// Depth is how deep elements may nest.
+	Depth int
+}
 
 // What the prefixes xml and xmlns stand for, and no other may.
 const (
@@ -62,8 +69,8 @@ type Reader struct {
 	// declared are the declarations in force, the latest last.
 	declared []declaration
 	begun    bool
-	// room is how many bytes Content may still return.
-	room int
+	// left is what of the limits is left.
+	left Limits
 }
 
 // element is an element that is open.
@@ -79,11 +86,9 @@ type element struct {
 
 type declaration struct{ prefix, space string }
 
-// NewReader returns a Reader of document. All that Content returns may have
-// room bytes together: what is written anew can be far longer than what came,
-// where one long namespace is used many times.
-func NewReader(document []byte, room int) *Reader {
-	return &Reader{decoder: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(document, []byte("\ufeff")))), room: room}
+// NewReader returns a Reader of document.
+func NewReader(document []byte, limits Limits) *Reader {
+	return &Reader{decoder: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(document, []byte("\ufeff")))), left: limits}
 }
 
 // Err returns what ended the reading; nil if nothing did. It quotes nothing of
@@ -155,7 +160,7 @@ func (r *Reader) Text(limit int) string {
 // Content ends the innermost open element and returns what was in it, written
 // anew.
 func (r *Reader) Content() string {
-	w := writer{limit: r.room}
+	w := writer{limit: r.left.Room}
 	for depth := len(r.open); depth > 0 && r.err == nil && len(r.open) >= depth; {
 		before := len(r.open)
 		text := r.step()
@@ -168,18 +173,19 @@ func (r *Reader) Content() string {
 		default:
 			w.text(text, false)
 		}
-		r.within(len(w.b), r.room)
+		r.within(len(w.b), r.left.Room)
 	}
 	if r.err != nil {
 		return ""
 	}
-	r.room -= len(w.b)
+	r.left.Room -= len(w.b)
 	return string(w.b)
 }
 
-// Sound reports whether content could have come from Content.
-func Sound(content string) bool {
-	r := NewReader([]byte("<a>"+content+"</a>"), len(content))
+// Sound reports whether content could have come from Content, of an element that
+// is itself not counted among the depth.
+func Sound(content string, depth int) bool {
+	r := NewReader([]byte("<a>"+content+"</a>"), Limits{Room: len(content), Depth: 1 + depth})
 	r.Root()
 	again := r.Content()
 	r.Finish()

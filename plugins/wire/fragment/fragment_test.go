@@ -6,10 +6,13 @@ import (
 	"testing"
 )
 
+// depth is the limit in these tests.
+const depth = 64
+
 // content returns what Content makes of the content of an element.
 func content(t *testing.T, document string) (string, error) {
 	t.Helper()
-	r := NewReader([]byte(document), 1<<12)
+	r := NewReader([]byte(document), Limits{1 << 12, depth})
 	r.Root()
 	value := r.Content()
 	r.Finish()
@@ -38,7 +41,7 @@ func TestContent(t *testing.T) {
 			if err != nil || got != c.want {
 				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}
-			if !Sound(got) {
+			if !Sound(got, depth) {
 				t.Error("what was written is not taken for sound")
 			}
 		})
@@ -88,7 +91,7 @@ func TestRefuses(t *testing.T) {
 
 // What was read of several elements counts together.
 func TestRoom(t *testing.T) {
-	r := NewReader([]byte("<a><b>123</b><b>456</b></a>"), 5)
+	r := NewReader([]byte("<a><b>123</b><b>456</b></a>"), Limits{5, depth})
 	r.Root()
 	r.Next()
 	if got := r.Content(); got != "123" || r.Err() != nil {
@@ -101,7 +104,7 @@ func TestRoom(t *testing.T) {
 }
 
 func TestReader(t *testing.T) {
-	r := NewReader([]byte(`<a xml:lang="en"><b xmlns="u" xml:lang="fr"> text<c>more</c></b><b/><d/></a>`), 100)
+	r := NewReader([]byte(`<a xml:lang="en"><b xmlns="u" xml:lang="fr"> text<c>more</c></b><b/><d/></a>`), Limits{100, depth})
 	if !r.Root() || r.Name() != (xml.Name{Local: "a"}) || r.Lang() != "en" {
 		t.Fatal(r.Name(), r.Lang(), r.Err())
 	}
@@ -140,7 +143,7 @@ func TestProper(t *testing.T) {
 
 func TestSound(t *testing.T) {
 	for _, c := range []string{"</a><a>", "<b/>", "<b></b>", "<!-- -->", "a>b", "&quot;", `<b xmlns="u"><c xmlns="u"></c></b>`} {
-		if Sound(c) {
+		if Sound(c, depth) {
 			t.Errorf("%q is taken for sound", c)
 		}
 	}
@@ -154,14 +157,14 @@ func FuzzContent(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, document string) {
-		r := NewReader([]byte(document), 1<<12)
+		r := NewReader([]byte(document), Limits{1 << 12, depth})
 		r.Root()
 		value := r.Content()
 		r.Finish()
 		if r.Err() != nil {
 			return
 		}
-		if len(value) > 1<<12 || !Sound(value) {
+		if len(value) > 1<<12 || !Sound(value, depth) {
 			t.Fatalf("%q is not sound", value)
 		}
 		// It says the same inside of whatever, and another parser agrees that

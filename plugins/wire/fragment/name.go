@@ -7,7 +7,7 @@ import (
 
 // start opens an element.
 func (r *Reader) start(t xml.StartElement) {
-	if len(r.open) >= maxDepth {
+	if len(r.open) >= r.left.Depth {
 		r.fail("elements nest too deep")
 		return
 	}

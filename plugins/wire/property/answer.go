@@ -39,7 +39,7 @@ const maxHref = 16 << 10
 // section 14.16): the only one where a single path was asked about. A document
 // without one is an error, as is whatever package fragment refuses.
 func ReadAnswer(document []byte) (Answer, error) {
-	r := fragment.NewReader(document, 2*plugins.MaxPropertyBytes)
+	r := fragment.NewReader(document, fragment.Limits{Room: 2 * plugins.MaxPropertyBytes, Depth: MaxDepth})
 	var a Answer
 	if r.Root() && r.Name() != dav("multistatus") {
 		return a, errors.New("the document is not a multistatus")

@@ -16,6 +16,9 @@ import (
 	"canopy/plugins/wire/propfind"
 )
 
+// MaxDepth is how deep the elements of a document with properties may nest.
+const MaxDepth = 64
+
 // Append appends p as an element.
 func Append(b []byte, p *plugins.Property) []byte {
 	b = appendStart(b, p.Name)
@@ -71,7 +74,7 @@ func Format(all []plugins.Property) string {
 // elements. It is hostile to what it reads: others may have changed it. What is
 // no list of properties, or beyond the bounds of package plugins, is an error.
 func Parse(text string) ([]plugins.Property, error) {
-	r := fragment.NewReader([]byte("<prop>"+text+"</prop>"), plugins.MaxPropertyBytes)
+	r := fragment.NewReader([]byte("<prop>"+text+"</prop>"), fragment.Limits{Room: plugins.MaxPropertyBytes, Depth: MaxDepth})
 	r.Root()
 	all := Read(r)
 	r.Finish()

@@ -101,7 +101,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, p := range all {
-			if !fragment.Sound(p.Value) || !propfind.Dead(p.Name) {
+			if !fragment.Sound(p.Value, MaxDepth) || !propfind.Dead(p.Name) {
 				t.Errorf("%+v", p)
 			}
 		}
@@ -120,7 +120,7 @@ func FuzzReadAnswer(f *testing.F) {
 			return
 		}
 		for _, s := range a.Stated {
-			if !fragment.Sound(s.Value) {
+			if !fragment.Sound(s.Value, MaxDepth) {
 				t.Errorf("%+v", s)
 			}
 		}

@@ -81,7 +81,7 @@ func Parse(body io.Reader) (Update, error) {
 	case len(b) > MaxBody:
 		return nil, invalid(ErrTooLarge)
 	}
-	r := fragment.NewReader(b, 2*plugins.MaxPropertyBytes)
+	r := fragment.NewReader(b, fragment.Limits{Room: 2 * plugins.MaxPropertyBytes, Depth: property.MaxDepth})
 	if r.Root() && r.Name() != dav("propertyupdate") {
 		return nil, invalid(errors.New("the document is not a propertyupdate"))
 	}
