@@ -11,6 +11,7 @@ import (
 
 	"canopy/plugins"
 	"canopy/plugins/webclient"
+	"canopy/plugins/wire/answer"
 	"canopy/plugins/wire/property"
 	"canopy/plugins/wire/propfind"
 	"canopy/plugins/wire/proppatch"
@@ -180,7 +181,7 @@ func (e *endpoint) refusal(op, path string, code int) error {
 	if code/100 == 2 || code == 0 {
 		return nil
 	}
-	kind := webclient.KindOfStatus(code, false)
+	kind := answer.Kind(code)
 	if code == http.StatusInsufficientStorage {
 		kind = plugins.Full
 	}

@@ -12,6 +12,7 @@ import (
 
 	"canopy/plugins"
 	"canopy/plugins/webclient"
+	"canopy/plugins/wire/answer"
 	"canopy/plugins/wire/multistatus"
 )
 
@@ -111,7 +112,7 @@ func (l located) fault() *plugins.Error {
 		return nil
 	}
 	return &plugins.Error{
-		Kind: webclient.KindOfStatus(l.Status, false),
+		Kind: answer.Kind(l.Status),
 		Err:  fmt.Errorf("the storage answered %d within its answer to PROPFIND", l.Status),
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"canopy/plugins"
 	"canopy/plugins/webclient"
+	"canopy/plugins/wire/answer"
 	"canopy/plugins/wire/multistatus"
 )
 
@@ -49,7 +50,7 @@ func (e *endpoint) undone(r webclient.Request, resp *http.Response) error {
 		case first != nil, m.Status/100 <= 2, m.Status == http.StatusNotFound:
 			continue
 		}
-		kind := webclient.KindOfStatus(m.Status, false)
+		kind := answer.Kind(m.Status)
 		if m.Status == http.StatusInsufficientStorage {
 			kind = plugins.Full
 		}

@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 // Client talks to one endpoint. It is safe for concurrent use.
@@ -170,8 +171,8 @@ func (c *Client) exchange(ctx context.Context, r *Request) (*http.Response, *plu
 		if resp.StatusCode/100 == 2 {
 			return resp, nil
 		}
-		drain(resp.Body)
-		if !redirects(resp.StatusCode, r.Method) {
+		answer.Drain(resp.Body)
+		if !answer.Redirects(resp.StatusCode, r.Method) {
 			return nil, statusError(resp, foreign)
 		}
 		if at, fault = next(resp); fault != nil {
@@ -278,23 +279,11 @@ func (c *Client) renew() {
 	}
 }
 
-// redirects reports whether an answer of that status sends the question
-// elsewhere. A 303 means GET, whatever was asked (RFC 9110 section 15.4.4).
-func redirects(status int, method string) bool {
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return true
-	case http.StatusSeeOther:
-		return method == http.MethodGet || method == http.MethodHead
-	}
-	return false
-}
-
 // next returns where a redirect leads.
 func next(resp *http.Response) (*url.URL, *plugins.Error) {
 	from := resp.Request
 	malformed := func(problem string) *plugins.Error {
-		return &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s redirects %s", origin(from), problem)}
+		return &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s redirects %s", answer.Origin(from.URL), problem)}
 	}
 	location := resp.Header.Get("Location")
 	if location == "" {
@@ -307,7 +296,7 @@ func next(resp *http.Response) (*url.URL, *plugins.Error) {
 	case to.Scheme != "http" && to.Scheme != "https":
 		return nil, malformed("to another protocol than HTTP")
 	case from.URL.Scheme == "https" && to.Scheme == "http":
-		return nil, &plugins.Error{Kind: plugins.Unsupported, Err: fmt.Errorf("%s redirects from https to http, which is not followed", origin(from))}
+		return nil, &plugins.Error{Kind: plugins.Unsupported, Err: fmt.Errorf("%s redirects from https to http, which is not followed", answer.Origin(from.URL))}
 	}
 	to.User, to.Fragment, to.RawFragment = nil, "", ""
 	return to, nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 // wire is a network whose every connection is served by play, in order of
@@ -120,9 +121,9 @@ func TestHostileServers(t *testing.T) {
 		{"header without end", once("HTTP/1.1 200 OK\r\n", flood("X: "+strings.Repeat("y", 1000)+"\r\n")), plugins.Malformed, 0, 0},
 		{"header line without end", once("HTTP/1.1 200 OK\r\nX: ", flood("yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy")), plugins.Malformed, 0, 0},
 		{"two lengths", once("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", hang), plugins.Malformed, 0, 0},
-		{"switches protocols", once("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", hang), plugins.Malformed, 0, drainTime},
+		{"switches protocols", once("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", hang), plugins.Malformed, 0, answer.DrainTime},
 		{"error body without end", once("HTTP/1.1 404 Not Found\r\n\r\n", flood("no")), plugins.NotFound, 0, 0},
-		{"error body that hangs", once("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nno", hang), plugins.NotFound, 0, drainTime},
+		{"error body that hangs", once("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nno", hang), plugins.NotFound, 0, answer.DrainTime},
 		{"ends early", once(head+"01234", hangUp), 0, plugins.Malformed, 0},
 		{"ends chunks early", once("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n", hangUp), 0, plugins.Malformed, 0},
 		{"chunks are none", once("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", hang), 0, plugins.Malformed, 0},

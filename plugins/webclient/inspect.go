@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 // tick is the precision of the Date header (RFC 9110 section 6.6.1). Servers
@@ -53,7 +54,7 @@ func (c *Client) options(ctx context.Context, p string, collection bool) (plugin
 		return failed(fault)
 	}
 	took := time.Since(began)
-	drain(resp.Body)
+	answer.Drain(resp.Body)
 	found := plugins.Inspection{Writable: allowsPut(resp.Header)}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		found.Timed, found.Skew = true, date.Add(tick/2).Sub(began.Add(took/2))

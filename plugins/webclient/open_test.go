@@ -77,14 +77,14 @@ func TestOpenFromAWebServer(t *testing.T) {
 	}
 }
 
-// answer is one that a storage gives whatever it is asked.
-type answer struct {
+// reply is one that a storage gives whatever it is asked.
+type reply struct {
 	status int
 	header string // "Name: value" lines
 	body   string
 }
 
-func (a answer) serve(w http.ResponseWriter, _ *http.Request) {
+func (a reply) serve(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Date"] = nil
 	for line := range strings.Lines(a.header) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
@@ -102,40 +102,40 @@ func TestOpenJudgesTheAnswer(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		r      plugins.Range
-		answer answer
+		answer reply
 		want   string
 		size   int64
 		kind   plugins.Kind
 	}{
-		{"whole without a length", plugins.Whole, answer{200, "", content}, content, -1, 0},
-		{"range ignored, from 0", plugins.Range{Length: 3}, answer{200, length, content}, "012", 10, 0},
-		{"range ignored, from 0, longer", plugins.Range{Length: 30}, answer{200, length, content}, content, 10, 0},
-		{"range ignored, from 0, no length", plugins.Range{Length: 3}, answer{200, "", content}, "012", -1, 0},
-		{"range ignored, from 0, no length, longer", plugins.Range{Length: 30}, answer{200, "", content}, content, -1, 0},
-		{"range ignored, nothing wanted", plugins.Range{}, answer{200, length, content}, "", 10, 0},
-		{"range ignored", plugins.Range{Offset: 1, Length: 3}, answer{200, length, content}, "", 0, plugins.Malformed},
-		{"range ignored behind the end", plugins.Range{Offset: 10, Length: 3}, answer{200, length, content}, "", 0, plugins.OutOfRange},
-		{"empty file", plugins.Whole, answer{200, "Content-Length: 0", ""}, "", 0, 0},
-		{"range of an empty file", plugins.Range{Length: 3}, answer{200, "Content-Length: 0", ""}, "", 0, plugins.OutOfRange},
+		{"whole without a length", plugins.Whole, reply{200, "", content}, content, -1, 0},
+		{"range ignored, from 0", plugins.Range{Length: 3}, reply{200, length, content}, "012", 10, 0},
+		{"range ignored, from 0, longer", plugins.Range{Length: 30}, reply{200, length, content}, content, 10, 0},
+		{"range ignored, from 0, no length", plugins.Range{Length: 3}, reply{200, "", content}, "012", -1, 0},
+		{"range ignored, from 0, no length, longer", plugins.Range{Length: 30}, reply{200, "", content}, content, -1, 0},
+		{"range ignored, nothing wanted", plugins.Range{}, reply{200, length, content}, "", 10, 0},
+		{"range ignored", plugins.Range{Offset: 1, Length: 3}, reply{200, length, content}, "", 0, plugins.Malformed},
+		{"range ignored behind the end", plugins.Range{Offset: 10, Length: 3}, reply{200, length, content}, "", 0, plugins.OutOfRange},
+		{"empty file", plugins.Whole, reply{200, "Content-Length: 0", ""}, "", 0, 0},
+		{"range of an empty file", plugins.Range{Length: 3}, reply{200, "Content-Length: 0", ""}, "", 0, plugins.OutOfRange},
 
-		{"right range", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 1-3/10", "123"}, "123", 10, 0},
-		{"size not known", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 1-3/*", "123"}, "123", -1, 0},
-		{"size not known, to the end", plugins.Range{Offset: 7, Length: -1}, answer{206, "Content-Range: bytes 7-9/*", "789"}, "789", -1, 0},
-		{"another begin", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 2-4/10", "234"}, "", 0, plugins.Malformed},
-		{"another end", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 1-2/10", "12"}, "", 0, plugins.Malformed},
-		{"longer", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 1-4/*", "1234"}, "", 0, plugins.Malformed},
-		{"no range", plugins.Range{Offset: 1, Length: 3}, answer{206, "", "123"}, "", 0, plugins.Malformed},
-		{"parts", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Type: multipart/byteranges; boundary=b", "--b"}, "", 0, plugins.Malformed},
-		{"other unit", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: lines 1-3/10", "123"}, "", 0, plugins.Malformed},
-		{"beyond itself", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 1-3/3", "123"}, "", 0, plugins.Malformed},
-		{"no number", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 1--3/10", "123"}, "", 0, plugins.Malformed},
-		{"wrong length", plugins.Range{Offset: 1, Length: 3}, answer{206, "Content-Range: bytes 1-3/10\nContent-Length: 2", "12"}, "", 0, plugins.Malformed},
-		{"part nobody wanted", plugins.Whole, answer{206, "Content-Range: bytes 0-9/10", content}, "", 0, plugins.Malformed},
-		{"no content", plugins.Whole, answer{204, "", ""}, "", 0, plugins.Malformed},
-		{"no tag", plugins.Range{Offset: 1, Length: 3, IfMatch: `"a"`}, answer{206, "Content-Range: bytes 1-3/10", "123"}, "", 0, plugins.Unsupported},
+		{"right range", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 1-3/10", "123"}, "123", 10, 0},
+		{"size not known", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 1-3/*", "123"}, "123", -1, 0},
+		{"size not known, to the end", plugins.Range{Offset: 7, Length: -1}, reply{206, "Content-Range: bytes 7-9/*", "789"}, "789", -1, 0},
+		{"another begin", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 2-4/10", "234"}, "", 0, plugins.Malformed},
+		{"another end", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 1-2/10", "12"}, "", 0, plugins.Malformed},
+		{"longer", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 1-4/*", "1234"}, "", 0, plugins.Malformed},
+		{"no range", plugins.Range{Offset: 1, Length: 3}, reply{206, "", "123"}, "", 0, plugins.Malformed},
+		{"parts", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Type: multipart/byteranges; boundary=b", "--b"}, "", 0, plugins.Malformed},
+		{"other unit", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: lines 1-3/10", "123"}, "", 0, plugins.Malformed},
+		{"beyond itself", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 1-3/3", "123"}, "", 0, plugins.Malformed},
+		{"no number", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 1--3/10", "123"}, "", 0, plugins.Malformed},
+		{"wrong length", plugins.Range{Offset: 1, Length: 3}, reply{206, "Content-Range: bytes 1-3/10\nContent-Length: 2", "12"}, "", 0, plugins.Malformed},
+		{"part nobody wanted", plugins.Whole, reply{206, "Content-Range: bytes 0-9/10", content}, "", 0, plugins.Malformed},
+		{"no content", plugins.Whole, reply{204, "", ""}, "", 0, plugins.Malformed},
+		{"no tag", plugins.Range{Offset: 1, Length: 3, IfMatch: `"a"`}, reply{206, "Content-Range: bytes 1-3/10", "123"}, "", 0, plugins.Unsupported},
 
-		{"compressed", plugins.Whole, answer{200, length + "Content-Encoding: gzip", content}, "", 0, plugins.Malformed},
-		{"not compressed", plugins.Whole, answer{200, length + "Content-Encoding: identity", content}, content, 10, 0},
+		{"compressed", plugins.Whole, reply{200, length + "Content-Encoding: gzip", content}, "", 0, plugins.Malformed},
+		{"not compressed", plugins.Whole, reply{200, length + "Content-Encoding: identity", content}, content, 10, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, client := serve(t, "", c.answer.serve)
@@ -158,7 +158,7 @@ func TestOpenJudgesTheAnswer(t *testing.T) {
 
 func TestOpenPartsOfWrongLength(t *testing.T) {
 	for name, body := range map[string]string{"short": "12", "long": "1234"} {
-		_, client := serve(t, "", answer{206, "Content-Range: bytes 1-3/10", body}.serve)
+		_, client := serve(t, "", reply{206, "Content-Range: bytes 1-3/10", body}.serve)
 		b, err := client.Open(t.Context(), "/f", plugins.Range{Offset: 1, Length: 3}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +217,7 @@ func TestOpenAsksForAnEndWithinTheFile(t *testing.T) {
 
 func TestOpenStoredCompressed(t *testing.T) {
 	for coding, path := range map[string]string{"x-gzip": "/a.tar.gz", "gzip": "/A.TGZ", "br": "/a.br", "zstd": "/a.zst", "xz": "/a.xz", "bzip2": "/a.bz2", "compress": "/a.Z"} {
-		_, client := serve(t, "", answer{200, "Content-Length: 1\nContent-Encoding: " + coding, "x"}.serve)
+		_, client := serve(t, "", reply{200, "Content-Length: 1\nContent-Encoding: " + coding, "x"}.serve)
 		b, err := client.Open(t.Context(), path, plugins.Whole, nil)
 		wantKind(t, err, 0)
 		if err == nil {
@@ -230,7 +230,7 @@ func TestOpenStoredCompressed(t *testing.T) {
 }
 
 func TestOpenAccept(t *testing.T) {
-	_, client := serve(t, "", answer{200, "Content-Type: text/html", content}.serve)
+	_, client := serve(t, "", reply{200, "Content-Type: text/html", content}.serve)
 	no := errors.New("no")
 	_, err := client.Open(t.Context(), "/f", plugins.Whole, func(r *http.Response) error {
 		if r.Header.Get("Content-Type") == "text/html" {
@@ -247,15 +247,15 @@ func TestHead(t *testing.T) {
 	modified := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	for _, c := range []struct {
 		name   string
-		answer answer
+		answer reply
 		want   plugins.Entry
 	}{
-		{"full", answer{200, "Content-Length: 10\nETag: W/\"a\"\nLast-Modified: Mon, 04 May 2026 03:02:01 GMT", ""},
+		{"full", reply{200, "Content-Length: 10\nETag: W/\"a\"\nLast-Modified: Mon, 04 May 2026 03:02:01 GMT", ""},
 			plugins.Entry{Size: 10, ETag: `W/"a"`, ModTime: modified}},
-		{"bare", answer{200, "", ""}, plugins.Entry{Size: -1}},
-		{"unsound", answer{200, "ETag: abc\nLast-Modified: yesterday", ""}, plugins.Entry{Size: -1}},
-		{"unsound tag", answer{200, "ETag: \"a\"b\"", ""}, plugins.Entry{Size: -1}},
-		{"compressed", answer{200, "Content-Length: 3\nContent-Encoding: gzip", ""}, plugins.Entry{Size: -1}},
+		{"bare", reply{200, "", ""}, plugins.Entry{Size: -1}},
+		{"unsound", reply{200, "ETag: abc\nLast-Modified: yesterday", ""}, plugins.Entry{Size: -1}},
+		{"unsound tag", reply{200, "ETag: \"a\"b\"", ""}, plugins.Entry{Size: -1}},
+		{"compressed", reply{200, "Content-Length: 3\nContent-Encoding: gzip", ""}, plugins.Entry{Size: -1}},
 	} {
 		_, client := serve(t, "", c.answer.serve)
 		got, err := client.Head(t.Context(), "/d/f")

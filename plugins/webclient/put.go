@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 // Put stores content at path by PUT, as plugins.Writer demands: size is in
@@ -33,7 +34,7 @@ func (c *Client) Put(ctx context.Context, path string, content io.Reader, size i
 	if err != nil {
 		return plugins.Entry{}, err
 	}
-	drain(resp.Body)
+	answer.Drain(resp.Body)
 	switch {
 	case diverted(path, resp):
 		return plugins.Entry{}, c.fault("store", path, refuse(plugins.Denied, toPage))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"canopy/plugins/wire/answer"
 )
 
 // Send is Do with a long body of size bytes, for which the same holds as for
@@ -14,6 +16,6 @@ func (c *Client) Send(ctx context.Context, r Request, content io.Reader, size in
 	if err != nil {
 		return nil, err
 	}
-	drain(resp.Body)
+	answer.Drain(resp.Body)
 	return resp, nil
 }

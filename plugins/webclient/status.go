@@ -13,43 +13,19 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 // longestPause bounds what a storage may ask for with Retry-After.
 const longestPause = time.Hour
 
-// KindOfStatus is the table from HTTP status to kind, for statuses from 300 on;
-// retryAfter is whether the storage said when to come back.
-func KindOfStatus(status int, retryAfter bool) plugins.Kind {
-	switch status {
-	case http.StatusNotFound, http.StatusGone:
-		return plugins.NotFound
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return plugins.Denied
-	case http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusLengthRequired:
-		return plugins.Unsupported
-	case http.StatusLocked:
-		return plugins.Locked
-	case http.StatusPreconditionFailed:
-		return plugins.Changed
-	case http.StatusRequestedRangeNotSatisfiable:
-		return plugins.OutOfRange
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return plugins.Timeout
-	case http.StatusTooManyRequests:
+// kindOf is what a status means; retryAfter is whether the storage said when to
+// come back.
+func kindOf(status int, retryAfter bool) plugins.Kind {
+	if status == http.StatusServiceUnavailable && retryAfter {
 		return plugins.Busy
-	case http.StatusServiceUnavailable:
-		if retryAfter {
-			return plugins.Busy
-		}
 	}
-	switch {
-	case status >= 500:
-		return plugins.Faulty
-	case status >= 400:
-		return plugins.Invalid
-	}
-	return plugins.Malformed
+	return answer.Kind(status)
 }
 
 // StatusError is the cause of an error that an answer's status made. Nothing
@@ -74,14 +50,14 @@ func (e *StatusError) Error() string {
 // statusError makes an error of an answer's status.
 func statusError(resp *http.Response, foreign bool) *plugins.Error {
 	pause, asked := retryAfter(resp.Header.Get("Retry-After"))
-	e := &plugins.Error{Kind: KindOfStatus(resp.StatusCode, asked)}
+	e := &plugins.Error{Kind: kindOf(resp.StatusCode, asked)}
 	if full(resp) {
 		e.Kind = plugins.Full
 	}
 	if e.Kind == plugins.Busy {
 		e.RetryAfter = pause
 	}
-	e.Err = &StatusError{Status: resp.StatusCode, Origin: origin(resp.Request), Method: resp.Request.Method, foreign: foreign}
+	e.Err = &StatusError{Status: resp.StatusCode, Origin: answer.Origin(resp.Request.URL), Method: resp.Request.Method, foreign: foreign}
 	return e
 }
 
@@ -94,9 +70,6 @@ func full(resp *http.Response) bool {
 	}
 	return false
 }
-
-// origin is the part of a request's URL that can hold no secret.
-func origin(req *http.Request) string { return req.URL.Scheme + "://" + req.URL.Host }
 
 // retryAfter reads the header of that name: seconds or a date (RFC 9110
 // section 10.2.3).
@@ -116,7 +89,7 @@ func retryAfter(value string) (time.Duration, bool) {
 // broken makes an error of a failed exchange. answered is whether a byte of an
 // answer had arrived.
 func broken(req *http.Request, err error, answered bool) *plugins.Error {
-	e := &plugins.Error{Kind: plugins.Unavailable, Err: fmt.Errorf("%s: %w", origin(req), err)}
+	e := &plugins.Error{Kind: plugins.Unavailable, Err: fmt.Errorf("%s: %w", answer.Origin(req.URL), err)}
 	var (
 		timeout net.Error
 		op      *net.OpError
@@ -134,12 +107,12 @@ func broken(req *http.Request, err error, answered bool) *plugins.Error {
 	case errors.Is(err, context.Canceled):
 		e.Kind = plugins.Canceled
 	case errors.As(err, &lookup) && lookup.IsNotFound:
-		e.Err = fmt.Errorf("%s: %w; check the name in the url, and DNS", origin(req), err)
+		e.Err = fmt.Errorf("%s: %w; check the name in the url, and DNS", answer.Origin(req.URL), err)
 	case op != nil, errors.As(err, &errno), errors.As(err, &cert),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 	case answered:
 		// What net/http says quotes the answer, which may quote the request.
-		e.Kind, e.Err = plugins.Malformed, fmt.Errorf("%s: the answer is not sound HTTP, or its header is longer than %d bytes", origin(req), maxHeader)
+		e.Kind, e.Err = plugins.Malformed, fmt.Errorf("%s: the answer is not sound HTTP, or its header is longer than %d bytes", answer.Origin(req.URL), maxHeader)
 	}
 	return e
 }

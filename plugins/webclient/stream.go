@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 // Silence returns why an exchange ends in which the storage makes no progress.
@@ -95,7 +96,7 @@ func (s *stream) failure(err error) *plugins.Error {
 		return e
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return &plugins.Error{Kind: plugins.Malformed, Err: errors.New(origin(s.request) + ": the answer ended early")}
+		return &plugins.Error{Kind: plugins.Malformed, Err: errors.New(answer.Origin(s.request.URL) + ": the answer ended early")}
 	}
 	return broken(s.request, err, true)
 }
@@ -103,20 +104,4 @@ func (s *stream) failure(err error) *plugins.Error {
 func (s *stream) Close() error {
 	s.watchdog.end()
 	return s.ReadCloser.Close()
-}
-
-const (
-	// drainBytes and drainTime bound what is read of an unwanted body so that
-	// its connection can be used again.
-	drainBytes = 64 << 10
-	drainTime  = 500 * time.Millisecond
-)
-
-// drain reads the rest of an unwanted body and closes it.
-func drain(body io.ReadCloser) {
-	timer := time.AfterFunc(drainTime, func() { body.Close() })
-	defer timer.Stop()
-	// Its only purpose is the connection, so no error matters.
-	_, _ = io.Copy(io.Discard, io.LimitReader(body, drainBytes))
-	body.Close()
 }

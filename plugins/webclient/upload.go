@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 const (
@@ -273,7 +274,7 @@ func (u *upload) follow(resp *http.Response, to *url.URL) *plugins.Error {
 		return &plugins.Error{Kind: plugins.IsDirectory, Err: errors.New("the storage redirects it to a directory")}
 	}
 	if err := u.again(true); err != nil {
-		return &plugins.Error{Kind: plugins.Unsupported, Err: fmt.Errorf("%s redirects an upload that has begun: %w", origin(resp.Request), err)}
+		return &plugins.Error{Kind: plugins.Unsupported, Err: fmt.Errorf("%s redirects an upload that has begun: %w", answer.Origin(resp.Request.URL), err)}
 	}
 	return nil
 }
@@ -287,7 +288,7 @@ func (u *upload) judge(resp *http.Response, err *plugins.Error) (*http.Response,
 		// Whatever the storage says of it.
 		err = spoilt(wrong)
 	case err == nil && !complete:
-		err = &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s answered %d before it had the whole file", origin(resp.Request), resp.StatusCode)}
+		err = &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s answered %d before it had the whole file", answer.Origin(resp.Request.URL), resp.StatusCode)}
 	}
 	if err != nil && resp != nil {
 		resp.Body.Close()

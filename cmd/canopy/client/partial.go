@@ -8,6 +8,7 @@ import (
 
 	"canopy/plugins"
 	"canopy/plugins/webclient"
+	"canopy/plugins/wire/answer"
 	"canopy/plugins/wire/multistatus"
 )
 
@@ -72,7 +73,7 @@ func (p *Partial) error() error {
 	if len(p.Failures) == 0 {
 		return nil
 	}
-	return &plugins.Error{Kind: webclient.KindOfStatus(p.Failures[0].Status, false), Err: p}
+	return &plugins.Error{Kind: answer.Kind(p.Failures[0].Status), Err: p}
 }
 
 // decoded is the path of an href, for people.

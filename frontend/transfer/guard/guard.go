@@ -48,6 +48,7 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 const (
@@ -198,7 +199,7 @@ func (c *Client) Do(ctx context.Context, a Ask) (*http.Response, error) {
 	}
 	dog.limit = c.idle
 	dog.sleep()
-	resp.Body = &body{ReadCloser: resp.Body, ctx: ctx, dog: dog, op: a.Method, from: origin(resp.Request.URL)}
+	resp.Body = &body{ReadCloser: resp.Body, ctx: ctx, dog: dog, op: a.Method, from: answer.Origin(resp.Request.URL)}
 	return resp, nil
 }
 
@@ -215,8 +216,8 @@ func (c *Client) follow(ctx context.Context, a *Ask, at *url.URL, dog *watchdog)
 		if resp.StatusCode/100 == 2 {
 			return resp, nil
 		}
-		drain(resp.Body)
-		if !redirects(resp.StatusCode, a.Method) {
+		answer.Drain(resp.Body)
+		if !answer.Redirects(resp.StatusCode, a.Method) {
 			return nil, statusError(resp)
 		}
 		to, fault := next(resp, a.Secure || len(a.Secret) > 0)
@@ -225,7 +226,7 @@ func (c *Client) follow(ctx context.Context, a *Ask, at *url.URL, dog *watchdog)
 		}
 		at = to
 	}
-	return nil, &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s: more than %d redirects", origin(a.Stated), maxRedirects)}
+	return nil, &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s: more than %d redirects", answer.Origin(a.Stated), maxRedirects)}
 }
 
 // send asks one host once.
@@ -262,23 +263,11 @@ func (c *Client) send(ctx context.Context, a *Ask, at *url.URL, dog *watchdog) (
 	return c.transport.RoundTrip(req)
 }
 
-// redirects reports whether an answer of that status sends the question
-// elsewhere. A 303 means GET, whatever was asked (RFC 9110 section 15.4.4).
-func redirects(status int, method string) bool {
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return true
-	case http.StatusSeeOther:
-		return method == http.MethodGet || method == http.MethodHead
-	}
-	return false
-}
-
 // next returns where a redirect leads.
 func next(resp *http.Response, secure bool) (*url.URL, *plugins.Error) {
 	from := resp.Request.URL
 	malformed := func(problem string) *plugins.Error {
-		return &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s redirects %s", origin(from), problem)}
+		return &plugins.Error{Kind: plugins.Malformed, Err: fmt.Errorf("%s redirects %s", answer.Origin(from), problem)}
 	}
 	location := resp.Header.Get("Location")
 	if location == "" {
@@ -291,7 +280,7 @@ func next(resp *http.Response, secure bool) (*url.URL, *plugins.Error) {
 	case to.Scheme != "http" && to.Scheme != "https":
 		return nil, malformed("to another protocol than HTTP")
 	case secure && from.Scheme == "https" && to.Scheme == "http":
-		return nil, &plugins.Error{Kind: plugins.Invalid, Err: fmt.Errorf("%s redirects from https to http, which is not followed", origin(from))}
+		return nil, &plugins.Error{Kind: plugins.Invalid, Err: fmt.Errorf("%s redirects from https to http, which is not followed", answer.Origin(from))}
 	}
 	to.User, to.Fragment, to.RawFragment = nil, "", ""
 	return to, nil

@@ -179,19 +179,3 @@ func (s *sending) Close() error {
 	}
 	return s.from.Close()
 }
-
-const (
-	// drainBytes and drainTime bound what is read of an unwanted body so that
-	// its connection can be used again.
-	drainBytes = 64 << 10
-	drainTime  = 500 * time.Millisecond
-)
-
-// drain reads the rest of an unwanted body and closes it.
-func drain(body io.ReadCloser) {
-	timer := time.AfterFunc(drainTime, func() { body.Close() })
-	defer timer.Stop()
-	// Its only purpose is the connection, so no error matters.
-	_, _ = io.Copy(io.Discard, io.LimitReader(body, drainBytes))
-	body.Close()
-}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/answer"
 )
 
 // StatusError is the cause of an error that an answer's status made. Nothing
@@ -34,48 +35,26 @@ func statusError(resp *http.Response) *plugins.Error {
 	r := resp.Request
 	return &plugins.Error{
 		Kind: kindOf(resp.StatusCode, r.Method),
-		Err:  &StatusError{Status: resp.StatusCode, Origin: origin(r.URL), Method: r.Method},
+		Err:  &StatusError{Status: resp.StatusCode, Origin: answer.Origin(r.URL), Method: r.Method},
 	}
 }
 
-// kindOf is the table from status to kind.
+// kindOf is what a status means where a file is read or stored.
 func kindOf(status int, method string) plugins.Kind {
 	switch status {
-	case http.StatusNotFound, http.StatusGone:
-		return plugins.NotFound
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return plugins.Denied
-	case http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusLengthRequired:
-		return plugins.Unsupported
 	case http.StatusConflict:
 		return plugins.NoParent
 	case http.StatusPreconditionFailed:
 		if method == http.MethodPut {
 			return plugins.Exists
 		}
-		return plugins.Changed
 	case http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage:
 		return plugins.Full
-	case http.StatusLocked:
-		return plugins.Locked
-	case http.StatusRequestedRangeNotSatisfiable:
-		return plugins.OutOfRange
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return plugins.Timeout
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		return plugins.Busy
 	}
-	switch {
-	case status >= 500:
-		return plugins.Faulty
-	case status >= 400:
-		return plugins.Invalid
-	}
-	return plugins.Malformed
+	return answer.Kind(status)
 }
-
-// origin is the part of a URL that can hold no secret.
-func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // broken makes an error of a failed exchange.
 func broken(ctx context.Context, at *url.URL, err error) *plugins.Error {
@@ -83,7 +62,7 @@ func broken(ctx context.Context, at *url.URL, err error) *plugins.Error {
 	if errors.As(err, &refused) {
 		return &plugins.Error{Kind: plugins.Invalid, Err: refused}
 	}
-	if e := ended(ctx, origin(at)); e != nil {
+	if e := ended(ctx, answer.Origin(at)); e != nil {
 		return e
 	}
 	var (
@@ -95,7 +74,7 @@ func broken(ctx context.Context, at *url.URL, err error) *plugins.Error {
 		errno   syscall.Errno
 	)
 	say := func(kind plugins.Kind, what string) *plugins.Error {
-		return &plugins.Error{Kind: kind, Err: errors.New(origin(at) + ": " + what)}
+		return &plugins.Error{Kind: kind, Err: errors.New(answer.Origin(at) + ": " + what)}
 	}
 	switch {
 	case errors.As(err, &fault): // of what was to be sent
