@@ -13,6 +13,7 @@ import (
 	"canopy/frontend/mediatype"
 	"canopy/frontend/ranges"
 	"canopy/plugins"
+	"canopy/plugins/wire/splice"
 )
 
 // mustCarry reports whether the client cannot be sent to the address of a
@@ -119,15 +120,19 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 // are there, and writes what goes before them; an error until then can still
 // be told to the client.
 func (x *exchange) carryRange(d *federator.Decision, i int, want plugins.Range, begin func(*federator.Content)) error {
-	c, err := x.h.options.Federator.Open(x.Request.Context(), d, i, want)
+	pipe := splice.New()
+	defer pipe.Close()
+	ctx := x.Request.Context()
+	c, err := x.h.options.Federator.Open(splice.With(ctx, pipe), d, i, want)
 	if err != nil {
 		return err
 	}
 	defer c.Close() // all bytes are there, or another error is on its way
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
 	for begun := false; ; {
-		n, err := c.Read(buf[:])
+		rest, err := pipe.Read(c)
+		if pipe.Err() != nil {
+			return errBroken // the client has gone
+		}
 		if err != nil && err != io.EOF {
 			if begun && !x.gone() {
 				x.h.log.Warn("a file could not be sent to its end", "request", x.ID, "path", d.Path, "endpoint", c.Endpoint(), "err", err)
@@ -141,9 +146,12 @@ func (x *exchange) carryRange(d *federator.Decision, i int, want plugins.Range, 
 			begun = true
 			x.Endpoint, x.Proxied = c.Endpoint(), true
 			begin(c)
+			if to := x.direct(); to != nil {
+				pipe.Lead(to)
+			}
 		}
-		if n > 0 {
-			if _, err := x.Write(buf[:n]); err != nil {
+		if len(rest) > 0 {
+			if _, err := x.Write(rest); err != nil {
 				return errBroken // the client has gone
 			}
 		}
@@ -151,4 +159,26 @@ func (x *exchange) carryRange(d *federator.Decision, i int, want plugins.Range, 
 			return nil
 		}
 	}
+}
+
+// direct returns what lets the kernel send to the client, nil where this process
+// must see the bytes: they are encrypted, or in frames of HTTP/2.
+func (x *exchange) direct() io.ReaderFrom {
+	to, ok := x.ResponseWriter.(io.ReaderFrom)
+	if !ok || x.Request.TLS != nil || x.Request.ProtoMajor != 1 {
+		return nil
+	}
+	return counted{to, &x.Bytes}
+}
+
+// counted counts what is sent.
+type counted struct {
+	io.ReaderFrom
+	sent *int64
+}
+
+func (c counted) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.ReaderFrom.ReadFrom(r)
+	*c.sent += n
+	return n, err
 }

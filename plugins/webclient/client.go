@@ -135,6 +135,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 		wait = c.timeout
 	}
 	ctx, dog := watch(ctx, wait)
+	ctx = dog.spliced(ctx)
 	if r.upload != nil {
 		r.upload.dog = dog
 	}

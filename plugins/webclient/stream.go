@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	"canopy/plugins"
 	"canopy/plugins/wire/answer"
+	"canopy/plugins/wire/splice"
 )
 
 // Silence returns why an exchange ends in which the storage makes no progress.
@@ -48,6 +50,18 @@ func (w *watchdog) wakeFor(limit time.Duration) {
 	if w.timer != nil {
 		w.timer.Reset(limit)
 	}
+}
+
+// spliced arms the connections that the requests of ctx get, if their bodies are
+// to be moved on. It is not the storage's fault when the client takes its time.
+func (w *watchdog) spliced(ctx context.Context) context.Context {
+	pipe := splice.From(ctx)
+	if pipe == nil {
+		return ctx
+	}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		splice.Arm(got.Conn, pipe, w.sleep, w.wake)
+	}})
 }
 
 // end frees the watchdog and whatever still runs under its context.

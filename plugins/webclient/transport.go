@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"canopy/plugins"
+	"canopy/plugins/wire/splice"
 )
 
 const (
@@ -64,7 +65,11 @@ func newTransport(alive context.Context, cfg *Config, creds *credentials, env pl
 			ctx, cancel := context.WithTimeout(ctx, connect)
 			defer cancel()
 			defer context.AfterFunc(alive, cancel)()
-			return dial(ctx, network, address)
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return splice.Wrap(conn), nil
 		},
 		TLSClientConfig:        security,
 		TLSHandshakeTimeout:    connect,
