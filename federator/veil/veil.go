@@ -15,9 +15,11 @@ package veil
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -51,9 +53,9 @@ type Veil struct {
 
 	mu      sync.RWMutex
 	graves  map[string][]Grave
-	awaited map[string]awaited
-	dirs    map[string]int // how many awaited paths are in a directory
-	// filled are graves that are no more, by key, with when they were dug: an
+	awaited map[string][]awaited
+	dirs    map[string]int // how many awaited are in a directory
+	// filled are graves that are no more, by place, with when they were dug: an
 	// old word, or an old look into the ledger, does not dig them again.
 	filled map[string]int64
 }
@@ -62,7 +64,7 @@ var _ federator.Veil = (*Veil)(nil)
 
 // New returns a veil that hides nothing yet. ledger may be nil.
 func New(ledger Ledger) *Veil {
-	return &Veil{ledger: ledger, graves: make(map[string][]Grave), awaited: make(map[string]awaited), dirs: make(map[string]int), filled: make(map[string]int64)}
+	return &Veil{ledger: ledger, graves: make(map[string][]Grave), awaited: make(map[string][]awaited), dirs: make(map[string]int), filled: make(map[string]int64)}
 }
 
 // Attach gives the veil the federator that looks through it, by which it speaks
@@ -110,8 +112,14 @@ func (g *Grave) Holds(p string, r *record.Replica) bool {
 	return r.ModTime < g.Since-g.Since%int64(time.Second)
 }
 
-// Key names the grave in the ledger. It begins with a slash.
+// Key names the grave in the ledger. It begins with a slash. A later grave of the
+// same copy has another: who takes one out of the ledger does not take the other.
 func (g *Grave) Key() string {
+	return g.place() + "\x00" + strconv.FormatInt(g.Since, 36)
+}
+
+// place names whose grave it is.
+func (g *Grave) place() string {
 	return string(g.Path) + "\x00" + strconv.FormatUint(uint64(g.Endpoint), 16)
 }
 
@@ -130,9 +138,12 @@ func (n *Name) UnmarshalText(text []byte) error {
 	return err
 }
 
-// awaited is a path to which something is being written.
+// awaited is something that is being written to a path.
 type awaited struct {
 	Path Name `json:"path"`
+	// ID tells it from others at the same path. What was Expected has none, and
+	// is no longer awaited as soon as anything else is not.
+	ID string `json:"id"`
 	// Until is when it is no longer waited for, in Unix nanoseconds.
 	Until int64 `json:"until"`
 	// Coming is nil where the bytes come through the front end, which knows
@@ -164,32 +175,25 @@ func (v *Veil) Outdated(p string, r *record.Replica, all []record.Replica) bool 
 		return false
 	}
 	v.mu.RLock()
-	c := v.awaited[p].Coming
-	v.mu.RUnlock()
-	return c != nil && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.arrived(p, all)
+	defer v.mu.RUnlock()
+	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool {
+		c := a.Coming
+		return c != nil && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.arrived(p, all)
+	})
 }
 
 // Hides implements federator.Veil.
 func (v *Veil) Hides(p string, r *record.Replica) bool {
-	if v.busy.Load() == 0 {
-		return false
-	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	for at := p; ; at = path.Dir(at) {
-		for i := range v.graves[at] {
-			if g := &v.graves[at][i]; (at == p || g.Tree) && g.Holds(p, r) {
-				return true
-			}
-		}
-		if at == "/" || at == "." {
-			return false
-		}
-	}
+	return v.lies(p, func(g *Grave) bool { return g.Holds(p, r) })
 }
 
 // Buried implements federator.Veil.
 func (v *Veil) Buried(p string, id record.ID) bool {
+	return v.lies(p, func(g *Grave) bool { return g.Endpoint == id })
+}
+
+// lies reports whether is is true of a grave of p, or of a tree that p lies in.
+func (v *Veil) lies(p string, is func(*Grave) bool) bool {
 	if v.busy.Load() == 0 {
 		return false
 	}
@@ -197,7 +201,7 @@ func (v *Veil) Buried(p string, id record.ID) bool {
 	defer v.mu.RUnlock()
 	for at := p; ; at = path.Dir(at) {
 		for i := range v.graves[at] {
-			if g := &v.graves[at][i]; g.Endpoint == id && (at == p || g.Tree) {
+			if g := &v.graves[at][i]; (at == p || g.Tree) && is(g) {
 				return true
 			}
 		}
@@ -214,8 +218,8 @@ func (v *Veil) Awaited(p string) bool {
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	a, ok := v.awaited[p]
-	return ok && time.Now().UnixNano() < a.Until
+	now := time.Now().UnixNano()
+	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool { return now < a.Until })
 }
 
 // AwaitedIn implements federator.Veil.
@@ -228,8 +232,7 @@ func (v *Veil) AwaitedIn(dir string) bool {
 	return v.dirs[dir] > 0
 }
 
-// The words by which veils tell each other what they know, before JSON or a
-// path.
+// The words by which veils tell each other what they know, before JSON.
 const (
 	wordAwait  = "await "
 	wordDone   = "done "
@@ -246,7 +249,10 @@ func (v *Veil) Heard(word string) {
 			v.expect(a)
 		}
 	case strings.HasPrefix(word, wordDone):
-		v.arrived(word[len(wordDone):])
+		var a awaited
+		if json.Unmarshal([]byte(word[len(wordDone):]), &a) == nil {
+			v.arrived(a)
+		}
 	case strings.HasPrefix(word, wordBury):
 		var g Grave
 		if json.Unmarshal([]byte(word[len(wordBury):]), &g) == nil && path.IsAbs(string(g.Path)) {
@@ -274,15 +280,15 @@ func (v *Veil) say(word string, x any) {
 // told, unless the cache that they share is out of order. coming, unless nil, is
 // how they can tell that it is there, and what is no longer to be seen then.
 func (v *Veil) Await(p string, atMost time.Duration, coming *Coming) (done func()) {
-	a := awaited{Path: Name(p), Until: time.Now().Add(atMost).UnixNano(), Coming: coming}
+	a := awaited{Path: Name(p), ID: rand.Text(), Until: time.Now().Add(atMost).UnixNano(), Coming: coming}
 	v.expect(a)
 	v.say(wordAwait, a)
 	v.f.Written(p)
 	return sync.OnceFunc(func() {
 		// First forgotten, so that nobody remembers what was before.
 		v.f.Written(p)
-		v.arrived(p)
-		v.f.Tell(wordDone + p)
+		v.arrived(a)
+		v.say(wordDone, awaited{Path: a.Path, ID: a.ID})
 		v.f.Told()
 	})
 }
@@ -298,40 +304,49 @@ func (v *Veil) expect(a awaited) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := string(a.Path)
-	if _, ok := v.awaited[p]; !ok {
-		v.dirs[path.Dir(p)]++
-		v.busy.Add(1)
-	}
-	v.awaited[p] = a
-}
-
-func (v *Veil) arrived(p string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if _, ok := v.awaited[p]; !ok {
+	if i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID }); i >= 0 {
+		v.awaited[p][i] = a
 		return
 	}
-	delete(v.awaited, p)
+	v.dirs[path.Dir(p)]++
+	v.busy.Add(1)
+	v.awaited[p] = append(v.awaited[p], a)
+}
+
+// arrived takes back what was awaited, and what was Expected at its path.
+func (v *Veil) arrived(gone awaited) {
+	v.retire(string(gone.Path), func(a *awaited) bool { return a.ID == gone.ID || a.ID == "" })
+}
+
+// retire drops what is is true of, and reports whether it was of any.
+func (v *Veil) retire(p string, is func(*awaited) bool) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	before := len(v.awaited[p])
+	left := slices.DeleteFunc(v.awaited[p], func(a awaited) bool { return is(&a) })
+	if len(left) == before {
+		return false
+	}
+	if v.awaited[p] = left; len(left) == 0 {
+		delete(v.awaited, p)
+	}
 	dir := path.Dir(p)
-	if v.dirs[dir]--; v.dirs[dir] == 0 {
+	if v.dirs[dir] -= before - len(left); v.dirs[dir] == 0 {
 		delete(v.dirs, dir)
 	}
-	v.busy.Add(-1)
+	v.busy.Add(int64(len(left) - before))
+	return true
 }
 
 // Expire drops what is no longer awaited.
 func (v *Veil) Expire(now int64) {
 	v.mu.RLock()
-	var gone []string
-	for p, a := range v.awaited {
-		if a.Until <= now {
-			gone = append(gone, p)
-		}
-	}
+	paths := slices.Collect(maps.Keys(v.awaited))
 	v.mu.RUnlock()
-	for _, p := range gone {
-		v.arrived(p)
-		v.f.Written(p)
+	for _, p := range paths {
+		if v.retire(p, func(a *awaited) bool { return a.Until <= now }) {
+			v.f.Written(p)
+		}
 	}
 }
 
@@ -376,7 +391,7 @@ func (v *Veil) dig(g Grave) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := string(g.Path)
-	if since, ok := v.filled[g.Key()]; ok && g.Since <= since {
+	if v.over(&g) {
 		return
 	}
 	for i, old := range v.graves[p] {
@@ -391,6 +406,13 @@ func (v *Veil) dig(g Grave) {
 	v.busy.Add(1)
 }
 
+// over reports whether a grave, or a later one of the same copy, is no more. The
+// lock is held.
+func (v *Veil) over(g *Grave) bool {
+	since, ok := v.filled[g.place()]
+	return ok && g.Since <= since
+}
+
 // mostFilled bounds how many graves are remembered that are no more.
 const mostFilled = 100_000
 
@@ -401,7 +423,7 @@ func (v *Veil) fill(g Grave) {
 	if len(v.filled) >= mostFilled {
 		clear(v.filled)
 	}
-	v.filled[g.Key()] = max(g.Since, v.filled[g.Key()])
+	v.filled[g.place()] = max(g.Since, v.filled[g.place()])
 	all := v.graves[p]
 	for i, old := range all {
 		if old.Endpoint == g.Endpoint && old.Since <= g.Since {
@@ -459,9 +481,18 @@ func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error
 			continue
 		}
 		var g Grave
-		if json.Unmarshal(b, &g) == nil && path.IsAbs(string(g.Path)) {
-			g.kept = true
-			v.dig(g)
+		if json.Unmarshal(b, &g) != nil || !path.IsAbs(string(g.Path)) {
+			continue
+		}
+		g.kept = true
+		v.dig(g)
+		v.mu.RLock()
+		over := v.over(&g)
+		v.mu.RUnlock()
+		if over { // it was kept after it was no more, or while a later one was
+			if err := v.ledger.Delete(ctx, key); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, g := range v.Graves("") {

@@ -125,26 +125,45 @@ func TestRestore(t *testing.T) {
 
 func TestAwaited(t *testing.T) {
 	v := veil.New(nil)
-	until := time.Now().Add(time.Hour).UnixNano()
-	b, err := json.Marshal(map[string]any{"path": veil.Name("/d/f"), "until": until})
-	if err != nil {
-		t.Fatal(err)
+	say := func(word, id string) {
+		b, err := json.Marshal(map[string]any{"path": veil.Name("/d/f"), "id": id, "until": time.Now().Add(time.Hour).UnixNano()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Heard(word + string(b))
 	}
+	is := func(what string, want bool) {
+		t.Helper()
+		if v.Awaited("/d/f") != want || v.AwaitedIn("/d") != want || v.Awaited("/d") || v.AwaitedIn("/") {
+			t.Errorf("%s: awaited is not /d/f, or not it alone, or what is done", what)
+		}
+	}
+	is("nothing", false)
 	for range 2 { // a word heard twice is one
-		v.Heard("await " + string(b))
+		say("await ", "one")
 	}
-	if !v.Awaited("/d/f") || !v.AwaitedIn("/d") || v.Awaited("/d") || v.AwaitedIn("/") {
-		t.Error("awaited is not /d/f, or not it alone")
-	}
-	v.Heard("done /d/f")
-	if v.Awaited("/d/f") || v.AwaitedIn("/d") {
-		t.Error("it is still awaited")
-	}
+	is("one", true)
+	say("await ", "two")
+	say("done ", "one")
+	is("another one", true)
+	say("done ", "one")
+	say("done ", "three")
+	is("still", true)
+	say("done ", "two")
+	is("both are done", false)
+	v.Expect("/d/f", time.Now().Add(time.Hour).UnixNano(), nil)
+	is("expected", true)
+	say("done ", "four")
+	is("what was expected is", false)
+	say("await ", "five")
+	v.Expect("/d/f", time.Now().Add(2*time.Hour).UnixNano(), nil)
+	say("done ", "five")
+	is("nothing was expected", false)
 }
 
 func FuzzHeard(f *testing.F) {
 	f.Add("await {}")
-	f.Add("done /d/f")
+	f.Add(`done {"path":"L2Y","id":"x"}`)
 	f.Add("bury " + word(f, veil.Grave{Path: "/f", Endpoint: 1, Tree: true}))
 	f.Add("unbury " + word(f, veil.Grave{Path: "/f", Endpoint: 1}))
 	f.Fuzz(func(t *testing.T, said string) {
