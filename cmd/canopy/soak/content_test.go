@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"canopy/cmd/canopy/soak/history"
+	"canopy/federator/write/history"
 )
 
 // fileOf returns a file of size bytes, which tells of itself which version it

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"canopy/cmd/canopy/soak/history"
+	"canopy/federator/write/history"
 	"canopy/plugins"
 	"canopy/plugins/plugintest/rig"
 )

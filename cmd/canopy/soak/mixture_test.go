@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"canopy/cache/redis"
-	"canopy/cmd/canopy/soak/history"
+	"canopy/federator/write/history"
 	"canopy/plugins"
 	"canopy/plugins/plugintest/rig"
 )

@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"canopy/cmd/canopy/soak/history"
+	"canopy/federator/write/history"
 )
 
 const (

@@ -22,38 +22,48 @@ const End = time.Duration(1<<63 - 1)
 func (l *Log) Candidates(path string, from, to time.Duration) []Version {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Sorted(maps.Keys(l.candidates(path, from, to, nil)))
+	return slices.Sorted(maps.Keys(l.candidates(path, from, to)))
 }
 
-// candidates leaves out what the move is that leads to it, which tells nothing
-// new.
-func (l *Log) candidates(path string, from, to time.Duration, way []*change) map[Version]bool {
+func (l *Log) candidates(path string, from, to time.Duration) map[Version]bool {
 	all := make(map[Version]bool)
 	if l.covered(path, -1, from) == nil {
 		all[Absent] = true
 	}
-	for _, c := range l.changes[path] {
-		if c.Began > to || l.covered(path, c.Ended, from) != nil {
-			continue
-		}
-		maps.Copy(all, l.leaves(c, way))
+	passed := make(map[*change]bool)
+	for _, c := range l.last(path, from, to) {
+		l.leaves(c, all, passed)
 	}
 	return all
 }
 
-// leaves returns what may be at a path after a change.
-func (l *Log) leaves(c *change, way []*change) map[Version]bool {
+// last returns the changes that may have been the last at a path from one moment
+// to another.
+func (l *Log) last(path string, from, to time.Duration) (last []*change) {
+	for _, c := range l.changes[path] {
+		if c.Began <= to && l.covered(path, c.Ended, from) == nil {
+			last = append(last, c)
+		}
+	}
+	return last
+}
+
+// leaves adds to all what may be at a path after a change. Moves that were passed
+// already tell nothing new.
+func (l *Log) leaves(c *change, all map[Version]bool, passed map[*change]bool) {
 	switch {
 	case !c.writes:
-		return map[Version]bool{Absent: true}
+		all[Absent] = true
 	case c.Kind == Put:
-		return map[Version]bool{c.Version: true}
-	case slices.Contains(way, c):
-		return nil
+		all[c.Version] = true
+	case !passed[c]:
+		passed[c] = true
+		for _, before := range l.last(c.Path, c.Began, c.Ended) {
+			if before.writes { // nothing is not moved
+				l.leaves(before, all, passed)
+			}
+		}
 	}
-	all := l.candidates(c.Path, c.Began, c.Ended, append(way, c))
-	delete(all, Absent)
-	return all
 }
 
 // covered returns a change that is known to have been done after one moment
@@ -86,7 +96,7 @@ func (l *Log) Judge(found map[string]Version, lag time.Duration) (faults []Fault
 		paths[p] = true
 	}
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		may := l.candidates(path, End, End, nil)
+		may := l.candidates(path, End, End)
 		if is := found[path]; !may[is] {
 			faults = append(faults, Fault{path, fmt.Sprintf("in the end %s is there, and only %s may be", named(is), list(may)), End})
 		}
@@ -156,7 +166,9 @@ func (l *Log) shows(c *change, v Version) bool {
 	case c.Kind == Put:
 		return v == c.Version
 	}
-	return l.leaves(c, nil)[v]
+	all := make(map[Version]bool)
+	l.leaves(c, all, make(map[*change]bool))
+	return all[v]
 }
 
 // covering returns a change that was done after a moment and of which the
