@@ -69,7 +69,7 @@ func (w *Writer) later(graves []veil.Grave) {
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			letGo, err := w.paths.take(w.ctx, hold{path: string(g.Path), tree: g.Tree})
+			letGo, err := w.take(w.ctx, hold{path: string(g.Path), tree: g.Tree})
 			if err != nil {
 				return
 			}

@@ -23,7 +23,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if from == to || below(to, from) || below(from, to) {
 		return false, failure(plugins.Invalid, "move", to)
 	}
-	letGo, err := w.paths.take(ctx, hold{path: from, tree: true}, hold{path: to, tree: true})
+	letGo, err := w.take(ctx, hold{path: from, tree: true}, hold{path: to, tree: true})
 	if err != nil {
 		return false, err
 	}

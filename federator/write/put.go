@@ -35,7 +35,7 @@ const atMost = 6 * time.Hour
 // error of content leaves what was there. The error is *ReadOnly, that of a
 // lookup, or a *plugins.Error.
 func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File) (Stored, error) {
-	letGo, err := w.paths.take(ctx, hold{path: p})
+	letGo, err := w.take(ctx, hold{path: p})
 	if err != nil {
 		return Stored{}, err
 	}

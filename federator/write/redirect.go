@@ -27,7 +27,7 @@ type Target struct {
 // when they may go is not to be seen from outside of a storage that shows a
 // file while it grows.
 func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, carry bool, err error) {
-	letGo, err := w.paths.take(ctx, hold{path: p})
+	letGo, err := w.take(ctx, hold{path: p})
 	if err != nil {
 		return Target{}, false, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"canopy/cache"
 	"canopy/federator"
 	"canopy/federator/choice"
 	"canopy/federator/geo"
@@ -159,15 +160,20 @@ var nobody = &choice.Client{Place: new(geo.Place)}
 
 func newFront(t testing.TB, h *hub, change func(*write.Settings), sites ...*site) *front {
 	t.Helper()
+	return newFrontWith(t, h, h, nil, change, sites...)
+}
+
+func newFrontWith(t testing.TB, h *hub, shared cache.Shared, turns write.Turns, change func(*write.Settings), sites ...*site) *front {
+	t.Helper()
 	v := veil.New(h)
-	f := federator.New(federator.Bounds{Entries: 1000, Bytes: 1 << 24}, h, federator.Outside{Seed: 1, Veil: v})
+	f := federator.New(federator.Bounds{Entries: 1000, Bytes: 1 << 24}, shared, federator.Outside{Seed: 1, Veil: v})
 	policy, _ := place.ByName("first")
 	settings := write.Settings{Policy: policy, Cleanup: time.Hour, Most: 1000}
 	if change != nil {
 		change(&settings)
 	}
 	made := &front{t: t, f: f}
-	w := write.New(f, v, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New, Ledger: h, Stored: made.note})
+	w := write.New(f, v, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New, Ledger: h, Turns: turns, Stored: made.note})
 	made.w = w
 	h.mu.Lock()
 	h.front = append(h.front, f)

@@ -75,6 +75,7 @@ type Writer struct {
 	stored   func(path string)
 	settings atomic.Pointer[Settings]
 	paths    paths
+	turns    Turns
 	carries  chan struct{} // holds a token for each copy that is carried by Replicate
 	news     chan struct{} // signalled when words of other front ends may have been missed
 
@@ -90,6 +91,8 @@ type Outside struct {
 	Hash func(algorithm string) hash.Hash
 	// Ledger is that of the veil; nil if it has none.
 	Ledger veil.Ledger
+	// Turns are those of all front ends; nil if there is no other.
+	Turns Turns
 	// Stored is told of every file that has come to be at a path. It must not
 	// block; nil is nobody.
 	Stored func(path string)
@@ -97,7 +100,7 @@ type Outside struct {
 
 // New returns a writer for f, which was given the same veil.
 func New(f *federator.Federator, v *veil.Veil, s Settings, out Outside) *Writer {
-	w := &Writer{f: f, veil: v, log: out.Log, hash: out.Hash, ledger: out.Ledger, stored: out.Stored, carries: make(chan struct{}, carriesAtOnce), news: make(chan struct{}, 1)}
+	w := &Writer{f: f, veil: v, log: out.Log, hash: out.Hash, ledger: out.Ledger, turns: out.Turns, stored: out.Stored, carries: make(chan struct{}, carriesAtOnce), news: make(chan struct{}, 1)}
 	if w.stored == nil {
 		w.stored = func(string) {}
 	}

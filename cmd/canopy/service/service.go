@@ -142,13 +142,14 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		s.access = accesslog.New(o.AccessLog, format, o.Log)
 	}
 	var graves veil.Ledger
+	var turns write.Turns
 	var locks lock.Store = new(lock.Memory)
 	if o.Config.Cache.Redis != nil {
 		if s.client, err = redis.NewClient(redis.Options{URL: o.Config.Cache.Redis.URL(), PasswordFile: o.Config.Cache.RedisPasswordFile, Log: s.log}); err != nil {
 			s.others.Close()
 			return nil, errors.Join(fmt.Errorf("cache.redis: %w", err), shared.Close())
 		}
-		graves = redis.NewLedger(s.client, "graves")
+		graves, turns = redis.NewLedger(s.client, "graves"), redis.NewTurns(s.client, "write")
 		locks = lockredis.New(lockredis.Options{Client: s.client})
 	}
 	s.locks = lock.New(lock.Options{Store: locks})
@@ -160,7 +161,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	)
 	var told atomic.Pointer[copies.Replicator]
 	s.writer = write.New(s.federator, hidden, writes(o.Config), write.Outside{
-		Log: s.log, Hash: digest.New, Ledger: graves,
+		Log: s.log, Hash: digest.New, Ledger: graves, Turns: turns,
 		Stored: func(path string) {
 			if r := told.Load(); r != nil {
 				r.Stored(path)
