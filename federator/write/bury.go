@@ -269,6 +269,10 @@ func (w *Writer) canPutAside(st *federator.Storage) bool {
 	return w.ledger != nil && a.Mover != nil && a.Sweeper == nil && a.Lister != nil
 }
 
+// leastAge is how old at least what is swept is, whatever Cleanup says: a copy
+// stands still where it is staged until its time tells it from others.
+const leastAge = 3 * apart
+
 // sweepEvery is how often staging directories are looked through.
 const sweepEvery = 5 * time.Minute
 
@@ -310,7 +314,7 @@ func (w *Writer) sweepOne(st *federator.Storage) {
 		return
 	}
 	dir := "/" + plugins.Staging
-	old := time.Now().Add(-age)
+	old := time.Now().Add(-max(age, leastAge))
 	var stale []string
 	for e, err := range a.Lister.List(ctx, dir) {
 		if err != nil {

@@ -3,7 +3,6 @@ package write
 import (
 	"context"
 	"errors"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -24,9 +23,6 @@ var (
 // told to the second tell them apart, and the clocks of storages that are kept
 // in step.
 const apart = 2 * time.Second
-
-// carriesAtOnce is of how many copies the bytes go through here at once.
-const carriesAtOnce = 2
 
 // Copied is what Replicate came to.
 type Copied struct {
@@ -174,57 +170,6 @@ func (r *replication) targets(found *federator.Found) []*federator.Storage {
 	return can
 }
 
-// carry is the one place where the bytes of a copy go from storage to storage.
-// They come through here, a few files at once; still is asked when all are
-// there, and its error is that of the last.
-func (r *replication) carry(ctx context.Context, st *federator.Storage, own string, d *federator.Decision, still func() error) error {
-	select {
-	case r.w.carries <- struct{}{}:
-		defer func() { <-r.w.carries }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	content, err := r.w.f.Open(ctx, d, 0, plugins.Whole)
-	if err != nil {
-		return err
-	}
-	defer content.Close() // it was read to its end, or failed already
-	body := &ending{r: r.w.checked(content, d.Digests()), still: still}
-	began := time.Now()
-	_, err = st.Abilities().Writer.Store(ctx, own, body, plugins.Upload{Size: d.Size(), ModTime: d.ModTime(), New: true})
-	st.Asked("store", err, began)
-	if objection := body.objection.Load(); objection != nil {
-		return *objection // which storages tell in words of their own
-	}
-	return err
-}
-
-// ending is a body whose end is only there if still has no objection. It may
-// still be read when it is of no use any more.
-type ending struct {
-	r         io.Reader
-	still     func() error
-	asked     bool
-	objection atomic.Pointer[error]
-}
-
-func (e *ending) Read(p []byte) (int, error) {
-	n, err := e.r.Read(p)
-	if err != io.EOF {
-		return n, err
-	}
-	if !e.asked {
-		e.asked = true
-		if objection := e.still(); objection != nil {
-			e.objection.Store(&objection)
-		}
-	}
-	if objection := e.objection.Load(); objection != nil {
-		err = *objection
-	}
-	return n, err
-}
-
 // on makes the copy on a storage.
 func (r *replication) on(ctx context.Context, st *federator.Storage, d *federator.Decision) (*Made, error) {
 	if a := st.Abilities(); a.Mover != nil && a.Sweeper == nil {
@@ -233,8 +178,27 @@ func (r *replication) on(ctx context.Context, st *federator.Storage, d *federato
 	return r.straight(ctx, st, d)
 }
 
-// staged makes it where nobody looks, and moves it.
+// staged makes it where nobody looks, and moves it. The bytes come through here
+// only if the storages cannot copy by themselves.
 func (r *replication) staged(ctx context.Context, st *federator.Storage, d *federator.Decision) (*Made, error) {
+	for _, p := range r.parties(st, d) {
+		made, err := r.moved(ctx, st, d, func(staged string) error {
+			if err := r.third(ctx, &p, staged, d); err != nil {
+				return err
+			}
+			return r.unchanged(ctx)
+		})
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrBusy) || plugins.KindOf(err) == plugins.Changed {
+			return made, err
+		}
+	}
+	return r.moved(ctx, st, d, func(staged string) error {
+		return r.carry(ctx, st, staged, d, func() error { return r.unchanged(ctx) })
+	})
+}
+
+// moved has store make the copy where nobody looks, and moves it.
+func (r *replication) moved(ctx context.Context, st *federator.Storage, d *federator.Decision, store func(staged string) error) (*Made, error) {
 	own := st.Own()[0]
 	staged, err := r.w.stage(ctx, st)
 	if err != nil {
@@ -246,7 +210,7 @@ func (r *replication) staged(ctx context.Context, st *federator.Storage, d *fede
 			r.w.wg.Go(func() { r.w.discard(st, staged) }) // nobody is to wait for that
 		}
 	}()
-	if err := r.carry(ctx, st, staged, d, func() error { return r.unchanged(ctx) }); err != nil {
+	if err := store(staged); err != nil {
 		return nil, err
 	}
 	seen, err := r.see(ctx, st, staged, 0)
@@ -394,7 +358,7 @@ func (r *replication) show(ctx context.Context, st *federator.Storage, g *veil.G
 		err = failure(plugins.Changed, "copy", r.path) // somebody has put another file there
 	}
 	if err == nil {
-		err = r.verify(ctx, st, d)
+		_, err = r.verify(ctx, st, st.Own()[0], d.Digests())
 	}
 	if err == nil {
 		err = r.unchanged(ctx)
@@ -414,26 +378,27 @@ func (r *replication) show(ctx context.Context, st *federator.Storage, g *veil.G
 	return &Made{Copy: seen, Of: r.of}, nil
 }
 
-// verify compares the checksums that both storages tell by themselves.
-func (r *replication) verify(ctx context.Context, st *federator.Storage, d *federator.Decision) error {
+// verify compares the checksum that a storage tells of its copy with one of sums.
+// It is verified only if the storage tells one.
+func (r *replication) verify(ctx context.Context, st *federator.Storage, own string, sums []plugins.Digest) (verified bool, err error) {
 	digester := st.Abilities().Digester
-	for _, want := range d.Digests() {
-		if digester == nil {
-			return nil
-		}
+	if digester == nil {
+		return false, nil
+	}
+	for _, want := range sums {
 		began := time.Now()
-		got, err := digester.Digest(ctx, st.Own()[0], want.Algorithm)
+		got, err := digester.Digest(ctx, own, want.Algorithm)
 		st.Asked("digest", err, began)
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return false, ctx.Err()
 		case err == nil && got.Sum != want.Sum:
-			return ErrChecksum
+			return false, ErrChecksum
 		case err == nil:
-			return nil // one is enough
+			return true, nil // one is enough
 		}
 	}
-	return nil
+	return false, nil
 }
 
 func (r *replication) confirm(ctx context.Context, made *Made) error {

@@ -38,6 +38,8 @@ var variants = map[string]func(name string, tree map[string]string) *site{
 	"staged, now":   func(name string, tree map[string]string) *site { return timelessSite(name, tree) },
 	"straight":      func(name string, tree map[string]string) *site { return newSite(name, tree, "move") },
 	"straight, now": func(name string, tree map[string]string) *site { return timelessSite(name, tree, "move") },
+	"pulled, now":   func(name string, tree map[string]string) *site { return copierSite(name, plugins.Pull, tree) },
+	"pushed, now":   func(name string, tree map[string]string) *site { return copierSite(name, plugins.Push, tree) },
 }
 
 // replicate makes copies as long as one is wanted, and confirms each a little

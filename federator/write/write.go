@@ -33,7 +33,12 @@
 //
 // Replicate makes a further copy of a file. It is buried until it is in its
 // place and the file was found unchanged, so that it is never seen beside another
-// content, and removed by whoever lives if its maker dies.
+// content, and removed by whoever lives if its maker dies. Storages that can copy
+// it by themselves (plugins.Copier) do; else the bytes come through here.
+//
+// # One after the other
+//
+// Changes of one path wait for each other, whichever front end was asked (Turns).
 package write
 
 import (
@@ -77,6 +82,8 @@ type Writer struct {
 	paths    paths
 	turns    Turns
 	carries  chan struct{} // holds a token for each copy that is carried by Replicate
+	thirds   chan struct{} // and this one for each that storages make by themselves
+	refused  sync.Map      // from pair to when it was
 	news     chan struct{} // signalled when words of other front ends may have been missed
 
 	ctx  context.Context // ends with Close
@@ -100,7 +107,7 @@ type Outside struct {
 
 // New returns a writer for f, which was given the same veil.
 func New(f *federator.Federator, v *veil.Veil, s Settings, out Outside) *Writer {
-	w := &Writer{f: f, veil: v, log: out.Log, hash: out.Hash, ledger: out.Ledger, turns: out.Turns, stored: out.Stored, carries: make(chan struct{}, carriesAtOnce), news: make(chan struct{}, 1)}
+	w := &Writer{f: f, veil: v, log: out.Log, hash: out.Hash, ledger: out.Ledger, turns: out.Turns, stored: out.Stored, carries: make(chan struct{}, carriesAtOnce), thirds: make(chan struct{}, thirdsAtOnce), news: make(chan struct{}, 1)}
 	if w.stored == nil {
 		w.stored = func(string) {}
 	}

@@ -76,8 +76,8 @@
 // # Third-party copies
 //
 // With `third_party: [pull, push]` clients are sent to the storage for those
-// copies from and to other servers. Without, Canopy carries the bytes. That is
-// not found out either: a server that takes COPY need not mean this by it, as the
+// copies from and to other servers, and the storage is asked for further copies of
+// files. Without, Canopy carries the bytes. That is not found out either: a server that takes COPY need not mean this by it, as the
 // table shows.
 package dav
 
@@ -108,7 +108,8 @@ type Config struct {
 	Atomic bool `yaml:"atomic,omitempty"`
 	// ThirdParty is in which modes the storage itself makes third-party copies:
 	// pull, push, both, or none, which is the default. Clients who ask for one
-	// are sent there then. Name only what the storage is known to do: a mere
+	// are sent there then, and further copies of files are made that way, from
+	// and to endpoints that clients can reach. Name only what the storage is known to do: a mere
 	// WebDAV server may take the destination of a push for a path of its own,
 	// and write there.
 	ThirdParty []plugins.CopyMode `yaml:"third_party,omitempty"`

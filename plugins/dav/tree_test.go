@@ -253,7 +253,7 @@ func TestWritingKeepsSecrets(t *testing.T) {
 		_, stored := e.Store(t.Context(), "/new", strings.NewReader("x"), plugins.Upload{Size: 1})
 		for op, err := range map[string]error{
 			"store": stored, "remove": e.Remove(t.Context(), "/f"), "mkdir": e.MakeDirectory(t.Context(), "/new"), "move": e.Move(t.Context(), "/f", "/new", true),
-			"copy": e.Copy(t.Context(), "/new", ThirdParty{Source: "http://other.example/x"}, nil),
+			"copy": e.Copy(t.Context(), "/new", plugins.ThirdParty{Mode: plugins.Pull, URL: "http://other.example/x"}),
 		} {
 			if err == nil || strings.Contains(err.Error(), secret) {
 				t.Errorf("%d, %s: %v", status, op, err)

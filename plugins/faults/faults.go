@@ -319,6 +319,14 @@ func (e *Endpoint) Locate(path, method string) (plugins.Location, error) {
 // Copies implements plugins.Copier.
 func (e *Endpoint) Copies(mode plugins.CopyMode) bool { return e.able.Copier.Copies(mode) }
 
+// Copy implements plugins.Copier.
+func (e *Endpoint) Copy(ctx context.Context, path string, other plugins.ThirdParty) error {
+	if err := e.trouble(ctx, "copy", path); err != nil {
+		return err
+	}
+	return e.able.Copier.Copy(ctx, path, other)
+}
+
 // Open implements plugins.Reader.
 func (e *Endpoint) Open(ctx context.Context, path string, rng plugins.Range) (*plugins.Body, error) {
 	r := e.begin("open", path)

@@ -156,6 +156,10 @@ func (s *slow) Locate(path, _ string) (plugins.Location, error) {
 
 func (s *slow) Copies(plugins.CopyMode) bool { return true }
 
+func (s *slow) Copy(ctx context.Context, _ string, _ plugins.ThirdParty) error {
+	return s.wait(ctx, s.think)
+}
+
 func (s *slow) Ordered() bool { return true }
 
 func (s *slow) Close() error {

@@ -7,7 +7,7 @@
 // is full is told Busy at once, for an endpoint that cannot keep up should be
 // passed over, not waited for. The bodies of files being read are counted
 // apart, so that long downloads do not starve questions: Bodies of them may be
-// open, with a queue of the same length.
+// open, with a queue of the same length. A third-party copy counts as one.
 //
 // # Time
 //
@@ -20,7 +20,8 @@
 // themselves are watched by the endpoint, which alone sees progress. Storing one
 // takes a slot until it is done, however long that is, but the endpoint must ask
 // for more of the content, or be done, within Timeout of having got some; the
-// time that the content takes to come is not its own.
+// time that the content takes to come is not its own. A third-party copy waits for
+// its turn that long at most; the copy itself is watched by the endpoint.
 //
 // # Errors
 //
@@ -184,6 +185,9 @@ func (e *Endpoint) Abilities() plugins.Abilities {
 	}
 	if a.Keeper != nil {
 		a.Keeper = keeper{e}
+	}
+	if a.Copier != nil {
+		a.Copier = copier{e.can.Copier, e}
 	}
 	return a
 }

@@ -72,3 +72,19 @@ func (s sweeper) Sweep(ctx context.Context, age time.Duration) (removed int, err
 	})
 	return removed, err
 }
+
+type copier struct {
+	plugins.Copier
+	e *Endpoint
+}
+
+// Copy holds a slot for bodies until the copy is made.
+func (c copier) Copy(ctx context.Context, path string, other plugins.ThirdParty) error {
+	turn, cancel := c.e.bounded(ctx)
+	defer cancel()
+	if _, err := c.e.bodies.enter(turn); err != nil {
+		return c.e.refused(ctx, "copy", path, err)
+	}
+	defer c.e.bodies.leave()
+	return plugins.Fail("copy", path, c.Copier.Copy(ctx, path, other))
+}

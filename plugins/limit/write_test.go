@@ -113,3 +113,25 @@ func TestStoreInTheQueue(t *testing.T) {
 		wantLoad(t, e, Load{})
 	})
 }
+
+// TestCopy: a third-party copy waits for its turn among bodies, and then takes as
+// long as it takes.
+func TestCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := New(&slow{think: time.Hour}, Config{Requests: 1, Queue: 1, Timeout: 3 * time.Second})
+		c := e.Abilities().Copier
+		done := make(chan error)
+		go func() { done <- c.Copy(t.Context(), "/first", plugins.ThirdParty{}) }()
+		synctest.Wait()
+		wantLoad(t, e, Load{Bodies: 1})
+		now := clock()
+		wantError(t, c.Copy(t.Context(), "/second", plugins.ThirdParty{}), plugins.Busy, "copy", "/second")
+		if now() != 3*time.Second {
+			t.Errorf("refused after %v", now())
+		}
+		if err := <-done; err != nil || now() != time.Hour {
+			t.Errorf("%v after %v", err, now())
+		}
+		wantLoad(t, e, Load{})
+	})
+}

@@ -234,6 +234,11 @@ func (e *Endpoint) Copies(mode plugins.CopyMode) bool {
 	return mode == plugins.Pull || mode == plugins.Push
 }
 
+// Copy refuses: a storage in memory is on no network.
+func (e *Endpoint) Copy(_ context.Context, p string, _ plugins.ThirdParty) error {
+	return &plugins.Error{Kind: plugins.Unsupported, Op: "copy", Path: p}
+}
+
 // Space implements plugins.Spacer.
 func (e *Endpoint) Space(ctx context.Context, p string) (plugins.Space, error) {
 	if err := ctx.Err(); err != nil {
