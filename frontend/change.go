@@ -172,6 +172,11 @@ func (x *exchange) partly(err error) error {
 		b = append(b, `</D:responsedescription></D:response>`...)
 	}
 	b = append(b, `</D:multistatus>`...)
+	return x.sendMultistatus(b)
+}
+
+// sendMultistatus answers with a whole body of 207.
+func (x *exchange) sendMultistatus(b []byte) error {
 	x.expose()
 	h := x.Header()
 	h["Content-Type"] = []string{"application/xml; charset=utf-8"}

@@ -47,17 +47,7 @@ func (x *exchange) proppatch() error {
 		return err
 	}
 	href := x.h.href(x.path, found.Kind() == plugins.Directory)
-	b := proppatch.AppendAnswer(nil, href, outcomes...)
-	x.expose()
-	h := x.Header()
-	h["Content-Type"] = []string{"application/xml; charset=utf-8"}
-	h["Content-Length"] = []string{strconv.Itoa(len(b))}
-	h["Cache-Control"] = uncached
-	x.WriteHeader(http.StatusMultiStatus)
-	if _, err := x.Write(b); err != nil {
-		return errBroken
-	}
-	return nil
+	return x.sendMultistatus(proppatch.AppendAnswer(nil, href, outcomes...))
 }
 
 // amend does what a client asks for, and returns what became of it. An error
