@@ -87,8 +87,9 @@ type Grave struct {
 	// Since is when it died, in Unix nanoseconds. Of a copy that was not seen,
 	// what is older is taken for it.
 	Since int64 `json:"since"`
-	// kept is whether the ledger has it.
-	kept bool
+	// kept is when the ledger had it for certain, in Unix nanoseconds; 0 is not
+	// known. Who has only heard of a grave does not know.
+	kept int64
 }
 
 // Of returns the grave of a copy of path as it was seen.
@@ -110,6 +111,13 @@ func (g *Grave) Holds(p string, r *record.Replica) bool {
 	// Many storages tell times to the second, and cut off what is less: of what
 	// was written in that second, nothing is taken for dead.
 	return r.ModTime < g.Since-g.Since%int64(time.Second)
+}
+
+// Certain reports whether nothing that came after the grave can be taken for what
+// lies in it: by times told to the second, what is written in the second of a death
+// is as old as what died.
+func (g *Grave) Certain() bool {
+	return !g.Seen || g.ModTime == 0 || g.ModTime < g.Since-g.Since%int64(time.Second)
 }
 
 // Key names the grave in the ledger. It begins with a slash. A later grave of the
@@ -149,6 +157,8 @@ type awaited struct {
 	// Coming is nil where the bytes come through the front end, which knows
 	// when they are there.
 	Coming *Coming `json:"coming,omitempty"`
+	// overtaken is that something else has begun to be written there since.
+	overtaken bool
 }
 
 // Coming is a file that a client sends to an endpoint itself.
@@ -178,7 +188,7 @@ func (v *Veil) Outdated(p string, r *record.Replica, all []record.Replica) bool 
 	defer v.mu.RUnlock()
 	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool {
 		c := a.Coming
-		return c != nil && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.arrived(p, all)
+		return c != nil && !a.overtaken && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.arrived(p, all)
 	})
 }
 
@@ -256,7 +266,6 @@ func (v *Veil) Heard(word string) {
 	case strings.HasPrefix(word, wordBury):
 		var g Grave
 		if json.Unmarshal([]byte(word[len(wordBury):]), &g) == nil && path.IsAbs(string(g.Path)) {
-			g.kept = true
 			v.dig(g)
 		}
 	case strings.HasPrefix(word, wordUnbury):
@@ -277,20 +286,35 @@ func (v *Veil) say(word string, x any) {
 
 // Await has all front ends ask afresh for p until done is called, or for as
 // long as a front end may be gone without word. When done returns, they have been
-// told, unless the cache that they share is out of order. coming, unless nil, is
-// how they can tell that it is there, and what is no longer to be seen then.
-func (v *Veil) Await(p string, atMost time.Duration, coming *Coming) (done func()) {
+// told, unless the cache that they share is out of order.
+func (v *Veil) Await(p string, atMost time.Duration) (done func()) {
+	done, _ = v.AwaitComing(p, atMost, nil)
+	return done
+}
+
+// AwaitComing is Await for a file that a client sends to an endpoint itself.
+// coming, unless nil, is how front ends can tell that it is there, and what is no
+// longer to be seen then. overtaken reports whether anything else has begun to be
+// written to p since: then what was there before is no longer what it was.
+func (v *Veil) AwaitComing(p string, atMost time.Duration, coming *Coming) (done func(), overtaken func() bool) {
 	a := awaited{Path: Name(p), ID: rand.Text(), Until: time.Now().Add(atMost).UnixNano(), Coming: coming}
 	v.expect(a)
 	v.say(wordAwait, a)
 	v.f.Written(p)
-	return sync.OnceFunc(func() {
+	done = sync.OnceFunc(func() {
 		// First forgotten, so that nobody remembers what was before.
 		v.f.Written(p)
 		v.arrived(a)
 		v.say(wordDone, awaited{Path: a.Path, ID: a.ID})
 		v.f.Told()
 	})
+	return done, func() bool {
+		v.mu.RLock()
+		defer v.mu.RUnlock()
+		// One that is not awaited any more has been for too long.
+		i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID })
+		return i < 0 || v.awaited[p][i].overtaken
+	}
 }
 
 // Expect is Await for what another front end has said, unless that was heard.
@@ -305,8 +329,12 @@ func (v *Veil) expect(a awaited) {
 	defer v.mu.Unlock()
 	p := string(a.Path)
 	if i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID }); i >= 0 {
+		a.overtaken = v.awaited[p][i].overtaken
 		v.awaited[p][i] = a
 		return
+	}
+	for i := range v.awaited[p] {
+		v.awaited[p][i].overtaken = true
 	}
 	v.dirs[path.Dir(p)]++
 	v.busy.Add(1)
@@ -369,7 +397,7 @@ func (v *Veil) Bury(ctx context.Context, graves []Grave) (kept []bool) {
 			continue
 		}
 		kept[i] = true
-		g.kept = true
+		g.kept = time.Now().UnixNano()
 		v.dig(g)
 	}
 	return kept
@@ -484,7 +512,7 @@ func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error
 		if json.Unmarshal(b, &g) != nil || !path.IsAbs(string(g.Path)) {
 			continue
 		}
-		g.kept = true
+		g.kept = began
 		v.dig(g)
 		v.mu.RLock()
 		over := v.over(&g)
@@ -496,7 +524,7 @@ func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error
 		}
 	}
 	for _, g := range v.Graves("") {
-		if _, ok := kept[g.Key()]; !ok && g.kept && g.Since < began {
+		if _, ok := kept[g.Key()]; !ok && g.kept != 0 && g.kept < began {
 			v.fill(g) // somebody has, and we were not told
 		}
 	}

@@ -69,7 +69,10 @@ func (w *Writer) later(graves []veil.Grave) {
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			letGo, err := w.take(w.ctx, hold{path: string(g.Path), tree: g.Tree})
+			// Where somebody sends a large file the next round comes sooner.
+			ctx, cancel := context.WithTimeout(w.ctx, removeTimeout)
+			defer cancel()
+			letGo, err := w.take(ctx, hold{path: string(g.Path), tree: g.Tree})
 			if err != nil {
 				return
 			}

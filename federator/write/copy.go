@@ -118,7 +118,7 @@ func (w *Writer) carry(ctx context.Context, s *federator.Session, from, to strin
 	if err != nil {
 		return err
 	}
-	done := w.veil.Await(to, atMost, nil)
+	done := w.veil.Await(to, atMost)
 	defer done()
 	for _, st := range plan.choice {
 		if err = w.carryTo(ctx, s, st, plan, d, &file); err == nil || ctx.Err() != nil {

@@ -58,7 +58,7 @@ func (w *Writer) mkdir(ctx context.Context, s *federator.Session, p string, c *c
 	if err != nil {
 		return err
 	}
-	done := w.veil.Await(p, removeTimeout, nil)
+	done := w.veil.Await(p, removeTimeout)
 	defer done()
 	for _, st := range order {
 		if err = w.mkdirOn(ctx, st, p); err == nil || ctx.Err() != nil {

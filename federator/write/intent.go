@@ -2,8 +2,10 @@ package write
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +56,7 @@ func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []
 		return func(bool) {}
 	}
 	i := intent{Path: veil.Name(plan.path), Endpoint: id, Size: plan.size, Old: plan.graveOf(id), Graves: graves, Last: time.Now().Add(last).UnixNano()}
-	key := intentKey + (&veil.Grave{Path: i.Path, Endpoint: id}).Key()
+	key := intentKey + plan.path + "\x00" + rand.Text()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.renew(ctx, key, i)
 	ended := make(chan struct{})
@@ -127,9 +129,16 @@ func (w *Writer) orphans(all map[string][]byte) {
 // finish does what an intent says if its time has come, and reports whether
 // that is so.
 func (w *Writer) finish(i *intent) bool {
+	p := string(i.Path)
+	ctx, cancel := context.WithTimeout(w.ctx, removeTimeout)
+	defer cancel()
+	letGo, err := w.take(ctx, hold{path: p})
+	if err != nil {
+		return false
+	}
+	defer letGo()
 	s := w.f.Enter()
 	defer s.Leave()
-	p := string(i.Path)
 	st := storageOf(s, p, i.Endpoint)
 	if st == nil || st.Down() {
 		return false
@@ -139,14 +148,16 @@ func (w *Writer) finish(i *intent) bool {
 		return false
 	}
 	w.log.Info("a change that was left half done is brought to its end", "path", p)
-	w.veil.Bury(w.ctx, i.Graves)
+	// Others may have written there since.
+	graves := slices.DeleteFunc(i.Graves, func(g veil.Grave) bool { return !g.Certain() })
+	w.veil.Bury(w.ctx, graves)
 	paths := []string{p}
-	for _, g := range i.Graves {
+	for _, g := range graves {
 		paths = append(paths, string(g.Path))
 	}
 	w.f.Written(paths...)
-	w.dissolve(w.ctx, s, i.Graves)
-	w.stored(p)
+	w.dissolve(w.ctx, s, graves)
+	w.settle(w.ctx, s, p, i.Endpoint)
 	return true
 }
 

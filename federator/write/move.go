@@ -49,7 +49,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if err := m.plan(); err != nil {
 		return false, err
 	}
-	doneFrom, doneTo := w.veil.Await(from, removeTimeout, nil), w.veil.Await(to, atMost, nil)
+	doneFrom, doneTo := w.veil.Await(from, removeTimeout), w.veil.Await(to, atMost)
 	defer doneFrom()
 	defer doneTo()
 	if old != nil && (old.Kind() == plugins.Directory || found.Kind() == plugins.Directory) {

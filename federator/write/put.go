@@ -46,7 +46,7 @@ func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File
 	if err != nil {
 		return Stored{}, err
 	}
-	done := w.veil.Await(p, atMost, nil)
+	done := w.veil.Await(p, atMost)
 	defer done()
 	body := &once{r: w.checked(content, file.Digests)}
 	for _, st := range plan.choice {

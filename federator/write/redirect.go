@@ -98,7 +98,7 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 	if size >= 0 && len(others) > 0 {
 		coming = &veil.Coming{Endpoint: st.ID(), Size: size, Old: plan.graveOf(st.ID()), Graves: others}
 	}
-	done := w.veil.Await(plan.path, most, coming)
+	done, overtaken := w.veil.AwaitComing(plan.path, most, coming)
 	w.wg.Go(func() {
 		defer done()
 		ctx, cancel := context.WithTimeout(w.ctx, most)
@@ -129,16 +129,34 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 			if seen = now; changed(&last, &r) {
 				last, since = r, now
 			}
-			if r.Size == size || size < 0 && r.Size != 0 && now.Sub(since) >= settled {
-				s := w.f.Enter()
-				w.replace(ctx, s, plan, st.ID())
-				w.settle(ctx, s, plan.path, st.ID())
-				s.Leave()
+			whole := r.Size == size || size < 0 && r.Size != 0 && now.Sub(since) >= settled
+			if whole && w.arrived(ctx, plan, st.ID(), overtaken) {
 				end(true)
 				return
 			}
 		}
 	})
+}
+
+// arrived does what there is to be done when a client has sent its file: what it
+// takes the place of goes. Where others have written to the path meanwhile, that
+// is not known any more, and has mostly been seen to; only that there are not two
+// contents is made sure of. It reports false if others are writing just now.
+func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID, overtaken func() bool) bool {
+	waiting, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	letGo, err := w.take(waiting, hold{path: plan.path})
+	if err != nil {
+		return false
+	}
+	defer letGo()
+	s := w.f.Enter()
+	defer s.Leave()
+	if !overtaken() {
+		w.replace(ctx, s, plan, id)
+	}
+	w.settle(ctx, s, plan.path, id)
+	return true
 }
 
 // changed reports whether a copy is another one than before. Where a storage

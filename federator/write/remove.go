@@ -137,7 +137,7 @@ func (r *removal) check(p string, facts *record.Facts) error {
 // be done, or be asked for.
 func (r *removal) file(ctx context.Context, p string, found *federator.Found) error {
 	graves := r.graves(p, found, false)
-	done := r.w.veil.Await(p, removeTimeout, nil)
+	done := r.w.veil.Await(p, removeTimeout)
 	defer done()
 	// Begun is done: the client may go now.
 	ctx = context.WithoutCancel(ctx)

@@ -160,12 +160,16 @@ var nobody = &choice.Client{Place: new(geo.Place)}
 
 func newFront(t testing.TB, h *hub, change func(*write.Settings), sites ...*site) *front {
 	t.Helper()
-	return newFrontWith(t, h, h, nil, change, sites...)
+	f := newFrontWith(t, h, h, nil, change, sites...)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.front = append(h.front, f.f)
+	return f
 }
 
-func newFrontWith(t testing.TB, h *hub, shared cache.Shared, turns write.Turns, change func(*write.Settings), sites ...*site) *front {
+func newFrontWith(t testing.TB, ledger veil.Ledger, shared cache.Shared, turns write.Turns, change func(*write.Settings), sites ...*site) *front {
 	t.Helper()
-	v := veil.New(h)
+	v := veil.New(ledger)
 	f := federator.New(federator.Bounds{Entries: 1000, Bytes: 1 << 24}, shared, federator.Outside{Seed: 1, Veil: v})
 	policy, _ := place.ByName("first")
 	settings := write.Settings{Policy: policy, Cleanup: time.Hour, Most: 1000}
@@ -173,11 +177,8 @@ func newFrontWith(t testing.TB, h *hub, shared cache.Shared, turns write.Turns, 
 		change(&settings)
 	}
 	made := &front{t: t, f: f}
-	w := write.New(f, v, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New, Ledger: h, Turns: turns, Stored: made.note})
+	w := write.New(f, v, settings, write.Outside{Log: slog.New(slog.DiscardHandler), Hash: digest.New, Ledger: ledger, Turns: turns, Stored: made.note})
 	made.w = w
-	h.mu.Lock()
-	h.front = append(h.front, f)
-	h.mu.Unlock()
 	t.Cleanup(func() {
 		w.Close()
 		if err := f.Close(); err != nil {
