@@ -39,6 +39,7 @@ fuzz:
 	done
 
 soak: parts
+	$(GO) test -timeout 2h -run TestMixture ./federator/write -mixtures 3000
 	$(GO) test -timeout 2h -tags soak -v ./cmd/canopy/soak
 
 generate:

@@ -7,7 +7,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"sync"
 
 	"canopy/federator"
 	"canopy/frontend/mediatype"
@@ -113,8 +112,6 @@ func (x *exchange) carry(d *federator.Decision, i int) error {
 }
 
 func wanted(r ranges.Range) plugins.Range { return plugins.Range{Offset: r.Offset, Length: r.Length} }
-
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // carryRange sends one part of the file. begin is called when its first bytes
 // are there, and writes what goes before them; an error until then can still
