@@ -126,9 +126,9 @@ func (d *distant) born(t *testing.T, name string, h *hub, settings func(*write.S
 
 // die ends it at once: nothing that it does from now on has an effect.
 func (l *life) die() {
-	l.mu.Lock()
+	l.distant.mu.Lock()
 	l.dead = true
-	l.mu.Unlock()
+	l.distant.mu.Unlock()
 	for _, s := range l.sites {
 		s.Inject(faults.Rule{Fail: plugins.Unavailable})
 	}
