@@ -65,4 +65,9 @@ type Transfers struct {
 	CA string `yaml:"ca" config:"file"`
 	// How many copies may be under way at once.
 	Most int `yaml:"most"`
+	// The collector, a host and a port, that is told by UDP of connections that
+	// carry a file for whose copy the client gave a SciTag. Without it, nobody is.
+	//
+	// Example: fireflies.example.org:10514
+	Fireflies string `yaml:"fireflies"`
 }

@@ -2,8 +2,10 @@ package configs
 
 import (
 	"fmt"
+	"net"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,12 @@ func validate(c *Config, d *decode.Decoder, types *plugins.Registry) {
 		v.refuse("uploads.spool_size", "%s is too little; write at least 1MiB", c.Uploads.SpoolSize)
 	}
 	v.between("transfers.most", c.Transfers.Most, 1, 10_000)
+	if to := c.Transfers.Fireflies; to != "" {
+		host, port, err := net.SplitHostPort(to)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
+			v.refuse("transfers.fireflies", "%q is not a host with a port, such as fireflies.example.org:10514", to)
+		}
+	}
 }
 
 func (v *validator) refuse(path, format string, args ...any) {

@@ -70,9 +70,9 @@ func TestMarkers(t *testing.T) {
 					<-time.After(time.Second)
 					tr.bytes.Add(10)
 				}
-				tr.connected(netip.MustParseAddrPort("[::ffff:192.0.2.1]:443"))
-				tr.connected(netip.MustParseAddrPort("192.0.2.1:443"))
-				tr.connected(netip.MustParseAddrPort("[2001:db8::1]:8443"))
+				tr.connected(netip.AddrPort{}, netip.MustParseAddrPort("[::ffff:192.0.2.1]:443"))
+				tr.connected(netip.AddrPort{}, netip.MustParseAddrPort("192.0.2.1:443"))
+				tr.connected(netip.AddrPort{}, netip.MustParseAddrPort("[2001:db8::1]:8443"))
 				return nil
 			}, nil
 		})

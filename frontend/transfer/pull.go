@@ -87,7 +87,7 @@ type source struct {
 	order     *Order
 	large     int64
 	quick     time.Duration
-	connected func(netip.AddrPort)
+	connected func(local, remote netip.AddrPort)
 
 	// size is negative where it is unknown; ranges is whether the file is
 	// large, and its source gives parts of it.

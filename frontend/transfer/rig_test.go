@@ -3,13 +3,17 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"canopy/frontend/transfer/firefly"
 	"canopy/plugins"
 	"canopy/plugins/plugintest/rig"
 	"canopy/plugins/wire/marker"
@@ -124,5 +128,55 @@ func TestDestinationDies(t *testing.T) {
 	}
 	if _, missing := os.Stat(filepath.Join(dir, "f")); !os.IsNotExist(missing) {
 		t.Errorf("a part of the file is left: %v", missing)
+	}
+}
+
+// TestFireflies: a collector is told of a copy that has a SciTag, and of no other.
+func TestFireflies(t *testing.T) {
+	data := content(100_017)
+	dir := rig.TempDir(t)
+	lay(t, dir, "f", data)
+	s := rig.Apache(t, dir)
+	collector, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer collector.Close()
+	beacon, err := firefly.Open(collector.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer beacon.Close()
+	for _, tag := range []string{"", "64", "130"} {
+		more := []string{"Source: " + s.URL() + "/f"}
+		if tag != "" {
+			more = append(more, "SciTag: "+tag)
+		}
+		var got stored
+		tr, err := agent(t, Options{Beacon: beacon}).Pull(t.Context(), order(t, more...), got.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.Run(httptest.NewRecorder()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := ""
+	for !strings.Contains(seen, `"state":"end"`) {
+		b := make([]byte, 4096)
+		if err := collector.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		n, _, err := collector.ReadFrom(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen += string(b[:n]) + "\n"
+		if !strings.Contains(string(b[:n]), `"experiment-id":2,"activity-id":2`) {
+			t.Errorf("of another flow: %s", b[:n])
+		}
+	}
+	if !strings.Contains(seen, `"state":"start"`) || !strings.Contains(seen, fmt.Sprintf(`"received":%d`, len(data))) {
+		t.Error(seen)
 	}
 }

@@ -41,6 +41,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"canopy/frontend/transfer/firefly"
 	"canopy/frontend/transfer/guard"
 	"canopy/plugins"
 )
@@ -90,6 +91,8 @@ type Options struct {
 	Most int
 	// Longest bounds one copy, 0 is a day.
 	Longest time.Duration
+	// Beacon tells of flows that have a SciTag; nil tells nobody.
+	Beacon *firefly.Beacon
 }
 
 // Agent carries out copies. It is safe for concurrent use.
@@ -99,6 +102,7 @@ type Agent struct {
 	large   int64 // the size above which a file is read over several connections
 	quick   time.Duration
 	slots   chan struct{}
+	beacon  *firefly.Beacon
 }
 
 // New returns an agent that reaches other parties by client.
@@ -109,7 +113,7 @@ func New(client *guard.Client, o Options) *Agent {
 	if o.Longest <= 0 {
 		o.Longest = 24 * time.Hour
 	}
-	return &Agent{client: client, longest: o.Longest, large: large, quick: quick, slots: make(chan struct{}, o.Most)}
+	return &Agent{client: client, longest: o.Longest, large: large, quick: quick, slots: make(chan struct{}, o.Most), beacon: o.Beacon}
 }
 
 // Transfer is a copy under way. It must be Run, or the context be ended that it
@@ -128,6 +132,8 @@ type Transfer struct {
 	bytes   atomic.Int64
 	mu      sync.Mutex
 	remotes []netip.AddrPort
+	beacon  *firefly.Beacon
+	flows   map[firefly.Flow]func(bytes int64) // that are to be said to have ended
 }
 
 // settled bounds how long Pull and Push wait for bytes to flow: a client that
@@ -142,7 +148,7 @@ func (a *Agent) begin(ctx context.Context, o *Order, prepare func(*Transfer) (wo
 	default:
 		return nil, &Refusal{Status: http.StatusServiceUnavailable, Sentence: "Too many copies are under way. Try again later."}
 	}
-	t := &Transfer{order: o, flowing: make(chan struct{}), done: make(chan struct{})}
+	t := &Transfer{order: o, beacon: a.beacon, flows: make(map[firefly.Flow]func(int64)), flowing: make(chan struct{}), done: make(chan struct{})}
 	t.ctx, t.cancel = context.WithTimeoutCause(ctx, a.longest, errLong)
 	end := func() {
 		t.cancel()
@@ -161,6 +167,7 @@ func (a *Agent) begin(ctx context.Context, o *Order, prepare func(*Transfer) (wo
 		defer close(t.done)
 		defer end()
 		t.err = work()
+		t.ended()
 	}()
 	patience := time.NewTimer(settled)
 	defer patience.Stop()
@@ -186,12 +193,30 @@ func (t *Transfer) flow() { t.once.Do(func() { close(t.flowing) }) }
 const mostRemotes = 2 * maxStreams
 
 // connected notes a connection to the other party.
-func (t *Transfer) connected(a netip.AddrPort) {
-	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+func (t *Transfer) connected(local, remote netip.AddrPort) {
+	a := netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	f := firefly.Flow{Local: local, Remote: a, Sends: t.order.Mode == Push, Tag: t.order.SciTag}
+	if t.beacon != nil && f.Tag >= firefly.Least && t.flows[f] == nil && len(t.flows) < mostRemotes {
+		t.flows[f] = t.beacon.Begin(f)
+	}
 	if !slices.Contains(t.remotes, a) && len(t.remotes) < mostRemotes {
 		t.remotes = append(t.remotes, a)
+	}
+}
+
+// ended says that all flows have. What each has carried is known if there was but
+// one.
+func (t *Transfer) ended() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	bytes := int64(-1)
+	if len(t.flows) == 1 {
+		bytes = t.Bytes()
+	}
+	for _, end := range t.flows {
+		end(bytes)
 	}
 }
 

@@ -50,6 +50,7 @@ import (
 	"canopy/frontend/monitor/accesslog"
 	"canopy/frontend/resume"
 	"canopy/frontend/transfer"
+	"canopy/frontend/transfer/firefly"
 	parties "canopy/frontend/transfer/guard"
 	"canopy/plugins/wire/digest"
 	"canopy/web"
@@ -79,6 +80,7 @@ type Service struct {
 	transfers *transfer.Agent
 	uploads   *resume.Handler // nil without a spool
 	others    *parties.Client // of the transfers
+	beacon    *firefly.Beacon // of the transfers; nil is none
 	pages     *web.Pages
 	metrics   *monitor.Metrics
 	ready     monitor.Readiness
@@ -127,7 +129,6 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	if s.others, err = parties.New(parties.Options{Private: t.Private, Allow: t.Allow, CA: t.CA, Agent: "canopy/" + o.Build.Version}); err != nil {
 		return nil, fmt.Errorf("transfers: %w", err)
 	}
-	s.transfers = transfer.New(s.others, transfer.Options{Most: t.Most})
 	var learned atomic.Pointer[federator.Federator]
 	shared, err := s.shared(o.Config, &learned)
 	if err != nil {
@@ -176,6 +177,13 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 			return nil, errors.Join(fmt.Errorf("uploads.spool: %w", err), s.federator.Close())
 		}
 	}
+	if t.Fireflies != "" {
+		if s.beacon, err = firefly.Open(t.Fireflies); err != nil {
+			// Files are copied all the same.
+			s.log.Warn("nobody is told of transfers; see transfers.fireflies", "err", err)
+		}
+	}
+	s.transfers = transfer.New(s.others, transfer.Options{Most: t.Most, Beacon: s.beacon})
 	s.copies = copies.New(wishes(o.Config), copies.Outside{Maker: s.writer, Ledger: graves, Log: s.log})
 	told.Store(s.copies)
 	s.metrics.Show(s.federator)
@@ -414,6 +422,9 @@ func (s *Service) Close(ctx context.Context) (err error) {
 		s.writer.Close()
 		err = errors.Join(err, s.federator.Close())
 		s.others.Close()
+		if s.beacon != nil {
+			err = errors.Join(err, s.beacon.Close())
+		}
 		if s.client != nil {
 			err = errors.Join(err, s.client.Close())
 		}

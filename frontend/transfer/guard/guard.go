@@ -173,8 +173,8 @@ type Ask struct {
 	Content *Content
 	// Wait replaces Options.Idle as the time until the answer begins.
 	Wait time.Duration
-	// Connected, when set, is told the other end of the connection.
-	Connected func(netip.AddrPort)
+	// Connected, when set, is told the ends of the connection.
+	Connected func(local, remote netip.AddrPort)
 }
 
 // Do asks and returns the answer, whose status is 2xx; redirects have been
@@ -235,8 +235,9 @@ func (c *Client) send(ctx context.Context, a *Ask, at *url.URL, dog *watchdog) (
 		if a.Connected == nil {
 			return
 		}
-		if remote, ok := i.Conn.RemoteAddr().(*net.TCPAddr); ok {
-			a.Connected(remote.AddrPort())
+		local, here := i.Conn.LocalAddr().(*net.TCPAddr)
+		if remote, ok := i.Conn.RemoteAddr().(*net.TCPAddr); ok && here {
+			a.Connected(local.AddrPort(), remote.AddrPort())
 		}
 	}})
 	req, err := http.NewRequestWithContext(traced, a.Method, at.String(), nil)
