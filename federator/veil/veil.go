@@ -317,6 +317,28 @@ func (v *Veil) AwaitComing(p string, atMost time.Duration, coming *Coming) (done
 	}
 }
 
+// Comings returns what clients are sending to p themselves, or below it, by path,
+// and what it takes the place of. What was overtaken is not among it.
+func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
+	if v.busy.Load() == 0 {
+		return nil
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	all := make(map[string][]Coming)
+	for at, waits := range v.awaited {
+		if at != p && !(tree && strings.HasPrefix(at, strings.TrimSuffix(p, "/")+"/")) {
+			continue
+		}
+		for _, a := range waits {
+			if a.Coming != nil && !a.overtaken {
+				all[at] = append(all[at], *a.Coming)
+			}
+		}
+	}
+	return all
+}
+
 // Expect is Await for what another front end has said, unless that was heard.
 func (v *Veil) Expect(p string, until int64, coming *Coming) {
 	if !v.Awaited(p) {

@@ -25,15 +25,28 @@ type Turns interface {
 // make it rare that two write a path at once, and settle is there for that.
 func (w *Writer) take(ctx context.Context, wanted ...hold) (letGo func(), err error) {
 	letGo, err = w.paths.take(ctx, wanted...)
-	if err != nil || w.turns == nil {
-		return letGo, err
+	if err != nil {
+		return nil, err
 	}
+	if w.turns != nil {
+		if letGo, err = w.takeTurns(ctx, letGo, wanted); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range wanted {
+		w.conclude(ctx, h)
+	}
+	return letGo, nil
+}
+
+// takeTurns takes turns at all paths; letGo has let them go, too.
+func (w *Writer) takeTurns(ctx context.Context, first func(), wanted []hold) (letGo func(), err error) {
 	names := make([]string, len(wanted))
 	for i, h := range wanted {
 		names[i] = h.path
 	}
 	slices.Sort(names) // else two could wait for each other
-	ends := []func(){letGo}
+	ends := []func(){first}
 	letGo = func() {
 		for _, end := range slices.Backward(ends) {
 			end()
@@ -48,4 +61,33 @@ func (w *Writer) take(ctx context.Context, wanted ...hold) (letGo func(), err er
 		ends = append(ends, release)
 	}
 	return letGo, nil
+}
+
+// conclude buries what the files that clients have sent to storages themselves take
+// the place of, where they are there and nobody has seen to it yet. Until now
+// those copies were hidden because the file was there; what is about to be done
+// may take it away.
+func (w *Writer) conclude(ctx context.Context, h hold) {
+	comings := w.veil.Comings(h.path, h.tree)
+	if len(comings) == 0 {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	s := w.f.Enter()
+	defer s.Leave()
+	for p, all := range comings {
+		for _, c := range all {
+			st := storageOf(s, p, c.Endpoint)
+			if st == nil || st.Down() {
+				continue
+			}
+			r, ok := w.copyOn(s, st)
+			if !ok || r.Size != c.Size || c.Old != nil && c.Old.Holds(p, &r) {
+				continue
+			}
+			w.veil.Bury(ctx, c.Graves)
+			w.f.Written(p)
+			w.dissolve(ctx, s, c.Graves)
+		}
+	}
 }
