@@ -98,8 +98,8 @@ func (f *Federator) Locate(ctx context.Context, path string, need Need, c *choic
 		}
 	}
 	d, err := f.locate(ctx, path, need, c)
-	if f.promising(ctx, err) || f.elusive(path, err) {
-		return f.locate(ctx, path, need, c)
+	for range f.again(ctx, path, &err) {
+		d, err = f.locate(ctx, path, need, c)
 	}
 	return d, err
 }

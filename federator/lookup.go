@@ -73,11 +73,37 @@ const retryAfter = 5 * time.Second
 // *Absent, an *Unknown, or that of ctx.
 func (f *Federator) Lookup(ctx context.Context, path string, need Need, c *choice.Client) (Found, error) {
 	found, err := f.lookup(ctx, path, need, c)
-	if f.promising(ctx, err) || f.elusive(path, err) {
-		return f.lookup(ctx, path, need, c)
+	for range f.again(ctx, path, &err) {
+		found, err = f.lookup(ctx, path, need, c)
 	}
 	return found, err
 }
+
+// again yields as long as it makes sense to ask for path once more after err, a
+// little later each time.
+func (f *Federator) again(ctx context.Context, path string, err *error) func(yield func() bool) {
+	return func(yield func() bool) {
+		if !f.promising(ctx, *err) && !f.elusive(path, *err) || !yield() {
+			return
+		}
+		for pause := soonestAgain; pause <= latestAgain && f.elusive(path, *err); pause *= 2 {
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			}
+			if !yield() {
+				return
+			}
+		}
+	}
+}
+
+// How long is waited before an elusive path is asked for again: some storages
+// have a file that is moved over another missing for a moment.
+const soonestAgain, latestAgain = 10 * time.Millisecond, 40 * time.Millisecond
 
 // elusive reports whether a path that nobody has may have slipped through: it is
 // being written to, or has been since it was asked for, so one endpoint may have
