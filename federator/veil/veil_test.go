@@ -123,6 +123,42 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestRestoreEarly: a grave that was heard of may not be in the ledger yet. It is no
+// less a grave for that.
+func TestRestoreEarly(t *testing.T) {
+	g := veil.Grave{Path: "/f", Endpoint: 3, Since: 1}
+	later := veil.Grave{Path: "/f", Endpoint: 3, Since: 2}
+	kept := shelf{}
+	v := veil.New(kept)
+	restore := func() {
+		t.Helper()
+		if _, err := v.Restore(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.Heard("bury " + word(t, g))
+	restore()
+	if !v.Has(g) {
+		t.Error("it was taken for filled")
+	}
+	kept[g.Key()] = []byte(word(t, g))
+	restore()
+	v.Heard("bury " + word(t, later))
+	kept[later.Key()] = []byte(word(t, later))
+	v.Heard("unbury " + word(t, g))
+	delete(kept, g.Key())
+	restore()
+	if !v.Has(later) || len(kept) != 1 {
+		t.Errorf("the later grave has gone with the older: %v", kept)
+	}
+	// It was kept after it was filled.
+	v.Heard("unbury " + word(t, later))
+	restore()
+	if v.Buried("/f", 3) || len(kept) != 0 {
+		t.Errorf("what was filled is still kept: %v", kept)
+	}
+}
+
 func TestAwaited(t *testing.T) {
 	v := veil.New(nil)
 	say := func(word, id string) {

@@ -20,6 +20,7 @@ import (
 	"canopy/federator/write/history"
 	"canopy/plugins"
 	"canopy/plugins/faults"
+	"canopy/plugins/plugintest/mem"
 )
 
 var (
@@ -111,6 +112,7 @@ func mixture(t *testing.T, seed uint64) {
 		}
 	}
 	m := &mixed{t: t, log: history.New(), since: time.Now(), sites: sites}
+	m.sow(from(6))
 	for i := range m.fronts {
 		m.fronts[i] = far.born(t, fmt.Sprint(i, "-1"), h, settings, sites)
 	}
@@ -199,6 +201,24 @@ type mixed struct {
 	fronts [2]*life
 }
 
+// names are the paths that all clients use.
+var names = []string{"/d/f0", "/d/f1", "/d/f2", "/d/f3"}
+
+// sow lays files down on some of the sites.
+func (m *mixed) sow(random *rand.Rand) {
+	for n, p := range names {
+		v := []string{"cs-%03d", "cs-%05d"}[random.IntN(2)] // as long as others, or longer
+		v = fmt.Sprintf(v, n)
+		copies := random.IntN(len(m.sites))
+		for _, i := range random.Perm(len(m.sites))[:copies] {
+			m.sites[i].tree.Put(p, mem.File{Content: v, ModTime: time.Now().Add(-time.Hour)})
+		}
+		if copies > 0 {
+			m.log.Add(history.Op{Kind: history.Put, Path: p, Version: history.Version(v), Done: true, Client: "nobody", Front: "none"})
+		}
+	}
+}
+
 func (m *mixed) front(i int) *life {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -211,11 +231,10 @@ const aftermath = 200 * time.Millisecond
 
 // client does so many things, one after the other.
 func (m *mixed) client(name string, random *rand.Rand, things int, pause time.Duration) {
-	paths := []string{"/d/f0", "/d/f1", "/d/f2", "/d/f3"}
 	for n := range things {
 		time.Sleep(time.Duration(random.Int64N(int64(pause))))
 		f := m.front(random.IntN(len(m.fronts)))
-		o := history.Op{Path: paths[random.IntN(len(paths))], Client: name, Front: f.name, Began: time.Since(m.since)}
+		o := history.Op{Path: names[random.IntN(len(names))], Client: name, Front: f.name, Began: time.Since(m.since)}
 		var err error
 		switch turn := random.IntN(10); {
 		case turn < 3:
@@ -225,7 +244,7 @@ func (m *mixed) client(name string, random *rand.Rand, things int, pause time.Du
 			o.Kind = history.Delete
 			err = f.w.Remove(f.ctx, o.Path, nobody, anything, nil)
 		case turn < 7:
-			o.Kind, o.To = history.Move, paths[random.IntN(len(paths))]
+			o.Kind, o.To = history.Move, names[random.IntN(len(names))]
 			if o.To == o.Path {
 				continue
 			}

@@ -192,6 +192,46 @@ func TestRedirect(t *testing.T) {
 	})
 }
 
+// TestRedirectThen: a client has sent its file, and before any front end has looked
+// somebody else does something. What was there before it does not come back, and
+// what came after it does not go.
+func TestRedirectThen(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(f *front) error
+		want string
+	}{
+		"deletes it":      {func(f *front) error { return f.remove("/d/f") }, "absent"},
+		"deletes all":     {func(f *front) error { return f.remove("/d") }, "absent"},
+		"moves it away":   {func(f *front) error { f.move("/d/f", "/d/h", true); return nil }, "absent"},
+		"moves one there": {func(f *front) error { f.move("/d/g", "/d/f", true); return nil }, "mov"},
+		"writes":          {func(f *front) error { return f.put("/d/f", "put") }, "put"},
+	} {
+		bubble(t, func(t *testing.T) {
+			a, b := timelessSite("a", nil), timelessSite("b", nil)
+			for path, content := range map[string]string{"/d/f": "old", "/d/g": "mov"} {
+				b.tree.Put(path, mem.File{Content: content, ModTime: time.Now()})
+			}
+			a.tree.Put("/d/f", mem.File{Content: "old", ModTime: time.Now()})
+			a.access = federator.Redirect
+			h := &hub{}
+			one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+			if _, carry, err := one.w.Redirect(t.Context(), "/d/f", write.File{Size: 3, Client: nobody}); carry || err != nil {
+				t.Fatal(carry, err)
+			}
+			if _, err := a.Abilities().Writer.Store(t.Context(), "/d/f", strings.NewReader("new"), plugins.Upload{Size: 3}); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.then(two); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			for range 100 {
+				equal(t, name, one.read("/d/f")+two.read("/d/f"), c.want+c.want)
+				time.Sleep(200 * time.Millisecond)
+			}
+		})
+	}
+}
+
 // TestRedirectOrphaned: the front end that has sent a client to an endpoint dies
 // while the file grows there. Others do not take a part of it for the whole.
 func TestRedirectOrphaned(t *testing.T) {
