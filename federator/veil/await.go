@@ -1,0 +1,202 @@
+package veil
+
+import (
+	"crypto/rand"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"canopy/federator/record"
+)
+
+// awaited is something that is being written to a path.
+type awaited struct {
+	Path Name `json:"path"`
+	// ID tells it from others at the same path. What was Expected has none, and
+	// is no longer awaited as soon as anything else is not.
+	ID string `json:"id"`
+	// Until is when it is no longer waited for, in Unix nanoseconds.
+	Until int64 `json:"until"`
+	// Coming is nil where the bytes come through the front end, which knows
+	// when they are there.
+	Coming *Coming `json:"coming,omitempty"`
+	// overtaken is that something else has begun to be written there since.
+	overtaken bool
+}
+
+// Coming is a file that a client sends to an endpoint itself.
+type Coming struct {
+	Endpoint record.ID `json:"endpoint"`
+	// Size is in bytes.
+	Size int64 `json:"size"`
+	// Old is what was there before, if anything was.
+	Old *Grave `json:"old,omitempty"`
+	// Graves are the copies elsewhere that it takes the place of.
+	Graves []Grave `json:"graves"`
+}
+
+// arrived reports whether the file is among the copies of its path.
+func (c *Coming) arrived(p string, all []record.Replica) bool {
+	return slices.ContainsFunc(all, func(r record.Replica) bool {
+		return r.Endpoint == c.Endpoint && r.Size == c.Size && (c.Old == nil || !c.Old.Holds(p, &r))
+	})
+}
+
+// Outdated implements federator.Veil.
+func (v *Veil) Outdated(p string, r *record.Replica, all []record.Replica) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool {
+		c := a.Coming
+		return c != nil && !a.overtaken && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.arrived(p, all)
+	})
+}
+
+// Awaited implements federator.Veil.
+func (v *Veil) Awaited(p string) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	now := time.Now().UnixNano()
+	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool { return now < a.Until })
+}
+
+// AwaitedIn implements federator.Veil.
+func (v *Veil) AwaitedIn(dir string) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.dirs[dir] > 0
+}
+
+// Await has all front ends ask afresh for p until done is called, or for as
+// long as a front end may be gone without word. When done returns, they have been
+// told, unless the cache that they share is out of order.
+func (v *Veil) Await(p string, atMost time.Duration) (done func()) {
+	done, _ = v.AwaitComing(p, atMost, nil)
+	return done
+}
+
+// AwaitComing is Await for a file that a client sends to an endpoint itself.
+// coming, unless nil, is how front ends can tell that it is there, and what is no
+// longer to be seen then. overtaken reports whether anything else has begun to be
+// written to p since: then what was there before is no longer what it was.
+func (v *Veil) AwaitComing(p string, atMost time.Duration, coming *Coming) (done func(), overtaken func() bool) {
+	a := awaited{Path: Name(p), ID: rand.Text(), Until: time.Now().Add(atMost).UnixNano(), Coming: coming}
+	v.expect(a)
+	v.say(wordAwait, a)
+	v.f.Written(p)
+	done = sync.OnceFunc(func() {
+		// First forgotten, so that nobody remembers what was before.
+		v.f.Written(p)
+		v.arrived(a)
+		v.say(wordDone, awaited{Path: a.Path, ID: a.ID})
+		v.f.Told()
+	})
+	return done, func() bool {
+		v.mu.RLock()
+		defer v.mu.RUnlock()
+		// One that is not awaited any more has been for too long.
+		i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID })
+		return i < 0 || v.awaited[p][i].overtaken
+	}
+}
+
+// Comings returns what clients are sending to p themselves, or below it, by path,
+// and what it takes the place of. What was overtaken is not among it.
+func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
+	if v.busy.Load() == 0 {
+		return nil
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	all := make(map[string][]Coming)
+	add := func(at string) {
+		for _, a := range v.awaited[at] {
+			if a.Coming != nil && !a.overtaken {
+				all[at] = append(all[at], *a.Coming)
+			}
+		}
+	}
+	add(p)
+	if tree {
+		below := strings.TrimSuffix(p, "/") + "/"
+		for at := range v.awaited {
+			if strings.HasPrefix(at, below) {
+				add(at)
+			}
+		}
+	}
+	return all
+}
+
+// Expect is Await for what another front end has said, unless that was heard.
+func (v *Veil) Expect(p string, until int64, coming *Coming) {
+	if !v.Awaited(p) {
+		v.expect(awaited{Path: Name(p), Until: until, Coming: coming})
+	}
+}
+
+func (v *Veil) expect(a awaited) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := string(a.Path)
+	if i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID }); i >= 0 {
+		a.overtaken = v.awaited[p][i].overtaken
+		v.awaited[p][i] = a
+		return
+	}
+	for i := range v.awaited[p] {
+		v.awaited[p][i].overtaken = true
+	}
+	v.dirs[path.Dir(p)]++
+	v.busy.Add(1)
+	v.awaited[p] = append(v.awaited[p], a)
+}
+
+// arrived takes back what was awaited, and what was Expected at its path.
+func (v *Veil) arrived(gone awaited) {
+	v.retire(string(gone.Path), func(a *awaited) bool { return a.ID == gone.ID || a.ID == "" })
+}
+
+// retire drops what is is true of, and reports whether it was of any.
+func (v *Veil) retire(p string, is func(*awaited) bool) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	before := len(v.awaited[p])
+	left := slices.DeleteFunc(v.awaited[p], func(a awaited) bool { return is(&a) })
+	if len(left) == before {
+		return false
+	}
+	if v.awaited[p] = left; len(left) == 0 {
+		delete(v.awaited, p)
+	}
+	dir := path.Dir(p)
+	if v.dirs[dir] -= before - len(left); v.dirs[dir] == 0 {
+		delete(v.dirs, dir)
+	}
+	v.busy.Add(int64(len(left) - before))
+	return true
+}
+
+// Expire drops what is no longer awaited.
+func (v *Veil) Expire(now int64) {
+	v.mu.RLock()
+	paths := slices.Collect(maps.Keys(v.awaited))
+	v.mu.RUnlock()
+	for _, p := range paths {
+		if v.retire(p, func(a *awaited) bool { return a.Until <= now }) {
+			v.f.Written(p)
+		}
+	}
+}
