@@ -24,6 +24,9 @@ type Grave struct {
 	// Since is when it died, in Unix nanoseconds. Of a copy that was not seen,
 	// what is older is taken for it.
 	Since int64 `json:"since"`
+	// Dug is when the grave was, in Unix nanoseconds: what tells it from earlier
+	// ones of the same copy. Since can be later than that; 0 is Since.
+	Dug int64 `json:"dug,omitempty"`
 	// kept is when the ledger had it for certain, in Unix nanoseconds; 0 is not
 	// known. Who has only heard of a grave does not know.
 	kept int64
@@ -31,7 +34,8 @@ type Grave struct {
 
 // Of returns the grave of a copy of path as it was seen.
 func Of(path string, r *record.Replica) Grave {
-	return Grave{Path: Name(path), Endpoint: r.Endpoint, Seen: true, Size: r.Size, ModTime: r.ModTime, Since: time.Now().UnixNano()}
+	now := time.Now().UnixNano()
+	return Grave{Path: Name(path), Endpoint: r.Endpoint, Seen: true, Size: r.Size, ModTime: r.ModTime, Since: now, Dug: now}
 }
 
 // Holds reports whether r is the copy that lies in the grave, or, at a path
@@ -60,7 +64,14 @@ func (g *Grave) Certain() bool {
 // Key names the grave in the ledger. It begins with a slash. A later grave of the
 // same copy has another: who takes one out of the ledger does not take the other.
 func (g *Grave) Key() string {
-	return g.place() + "\x00" + strconv.FormatInt(g.Since, 36)
+	return g.place() + "\x00" + strconv.FormatInt(g.dug(), 36)
+}
+
+func (g *Grave) dug() int64 {
+	if g.Dug == 0 {
+		return g.Since
+	}
+	return g.Dug
 }
 
 // place names whose grave it is.

@@ -123,6 +123,20 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestBuriedAgain: what may have come to be in the second that is not over yet is
+// buried until its end. That is no reason not to bury it once more.
+func TestBuriedAgain(t *testing.T) {
+	v := veil.New(nil)
+	first := veil.Grave{Path: "/f", Endpoint: 1, Since: 4 * second, Dug: 3*second + 200}
+	then := veil.Grave{Path: "/f", Endpoint: 1, Since: 3*second + 700, Dug: 3*second + 700}
+	v.Heard("bury " + word(t, first))
+	v.Heard("unbury " + word(t, first))
+	v.Heard("bury " + word(t, then))
+	if !v.Has(then) || !v.Hides("/f", &record.Replica{Endpoint: 1, ModTime: second}) {
+		t.Error("it is not buried")
+	}
+}
+
 // TestRestoreEarly: a grave that was heard of may not be in the ledger yet. It is no
 // less a grave for that.
 func TestRestoreEarly(t *testing.T) {

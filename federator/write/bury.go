@@ -124,7 +124,7 @@ func (w *Writer) dissolve(ctx context.Context, s *federator.Session, graves []ve
 // all that is older than the next.
 func unseen(st *federator.Storage, p string, tree bool) veil.Grave {
 	now := time.Now()
-	g := veil.Grave{Path: veil.Name(p), Endpoint: st.ID(), Tree: tree, Since: now.UnixNano()}
+	g := veil.Grave{Path: veil.Name(p), Endpoint: st.ID(), Tree: tree, Since: now.UnixNano(), Dug: now.UnixNano()}
 	if second := now.Truncate(time.Second); !st.Down() || st.Since() >= second.UnixNano() {
 		g.Since = second.Add(time.Second).UnixNano()
 	}

@@ -316,6 +316,7 @@ func (r *replication) stay(g *veil.Grave) {
 	if !r.w.veil.Has(*g) {
 		again := *g
 		again.Since = time.Now().UnixNano()
+		again.Dug = again.Since
 		r.w.veil.Bury(context.WithoutCancel(r.w.ctx), []veil.Grave{again})
 	}
 }
