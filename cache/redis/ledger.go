@@ -39,6 +39,13 @@ func (l *Ledger) Delete(ctx context.Context, key string) error {
 	return l.client.HDel(ctx, l.key, key).Err()
 }
 
+// Has reports whether anything is kept under key.
+func (l *Ledger) Has(ctx context.Context, key string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, ledgerPatience)
+	defer cancel()
+	return l.client.HExists(ctx, l.key, key).Result()
+}
+
 // ledgerPage is how many values are read at a time.
 const ledgerPage = 1000
 

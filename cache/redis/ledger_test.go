@@ -35,6 +35,11 @@ func TestLedger(t *testing.T) {
 	if err := l.Put(t.Context(), "/d/\xff\x000", []byte("other")); err != nil {
 		t.Fatal(err)
 	}
+	for key, want := range map[string]bool{"/d/\xff\x000": true, "/d/\xff\x001": false} {
+		if has, err := l.Has(t.Context(), key); err != nil || has != want {
+			t.Errorf("it has %q: %v, %v", key, has, err)
+		}
+	}
 	all, err := l.All(t.Context())
 	if err != nil || len(all) != many/3 || string(all["/d/\xff\x000"]) != "other" || string(all["/d/\xff\x003"]) != "\x03\x00\xff" {
 		t.Errorf("it holds %d values, %q, %v", len(all), all["/d/\xff\x000"], err)

@@ -135,6 +135,11 @@ func (l *ledger) Delete(ctx context.Context, key string) error {
 	return l.do(func() { delete(l.kept, key) })
 }
 
+func (l *ledger) Has(_ context.Context, key string) (has bool, err error) {
+	err = l.do(func() { _, has = l.kept[key] })
+	return has, err
+}
+
 func (l *ledger) All(context.Context) (all map[string][]byte, err error) {
 	err = l.do(func() { all = maps.Clone(l.kept) })
 	return all, err

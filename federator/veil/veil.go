@@ -33,6 +33,8 @@ type Ledger interface {
 	// Put keeps value under key until Delete.
 	Put(ctx context.Context, key string, value []byte) error
 	Delete(ctx context.Context, key string) error
+	// Has reports whether anything is kept under key.
+	Has(ctx context.Context, key string) (bool, error)
 	// All returns everything that is kept.
 	All(ctx context.Context) (map[string][]byte, error)
 }
@@ -153,6 +155,8 @@ func (v *Veil) Bury(ctx context.Context, graves []Grave) (kept []bool) {
 		}
 		if err != nil {
 			v.log.Warn("what is to be removed would be forgotten if all front ends stop before", "path", string(g.Path), "err", err)
+			g.unkept = true
+			v.dig(g)
 			continue
 		}
 		kept[i] = true
@@ -237,6 +241,17 @@ func (v *Veil) Has(g Grave) bool {
 		}
 	}
 	return false
+}
+
+// Lasts reports whether a grave is still there for all front ends: words of others
+// come a little later than what they did, but what is no more is not in the ledger.
+// Without one, and for a grave that could not be kept, it is what Has says.
+func (v *Veil) Lasts(ctx context.Context, g Grave) (bool, error) {
+	if v.ledger == nil || g.unkept {
+		return v.Has(g), nil
+	}
+	kept, err := v.ledger.Has(ctx, g.Key())
+	return kept && v.Has(g), err
 }
 
 // Graves returns the graves; those of one path if p is not "".

@@ -91,6 +91,11 @@ func (s shelf) Delete(_ context.Context, key string) error {
 	return nil
 }
 
+func (s shelf) Has(_ context.Context, key string) (bool, error) {
+	_, ok := s[key]
+	return ok, nil
+}
+
 func (s shelf) All(context.Context) (map[string][]byte, error) { return s, nil }
 
 func TestRestore(t *testing.T) {

@@ -77,7 +77,7 @@ func (w *Writer) later(graves []veil.Grave) {
 				return
 			}
 			defer letGo()
-			if !w.veil.Has(g) {
+			if lasts, err := w.veil.Lasts(ctx, g); err != nil || !lasts {
 				return // the path was written to, and the grave seen to
 			}
 			if err := w.remains(w.ctx, st, g, true); err == nil {

@@ -75,6 +75,13 @@ func (l *level) Delete(ctx context.Context, key string) error {
 	return l.hub.Delete(ctx, key)
 }
 
+func (l *level) Has(ctx context.Context, key string) (bool, error) {
+	if l.lag.wait(); l.gone() {
+		return false, errDead
+	}
+	return l.hub.Has(ctx, key)
+}
+
 func (l *level) All(ctx context.Context) (map[string][]byte, error) {
 	if l.lag.wait(); l.gone() {
 		return nil, errDead

@@ -158,6 +158,7 @@ func (w *Writer) finish(i *intent) bool {
 	w.f.Written(paths...)
 	w.dissolve(w.ctx, s, graves)
 	w.settle(w.ctx, s, p, i.Endpoint)
+	w.f.Told() // who comes next is to know what is buried
 	return true
 }
 

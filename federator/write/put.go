@@ -278,8 +278,11 @@ func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) er
 			if lies == nil {
 				continue
 			}
-			if err := w.remains(ctx, lies, g, g.Tree); err != nil {
-				return err
+			// What others have seen to already may hold something living by now.
+			if lasts, err := w.veil.Lasts(ctx, g); err != nil || lasts {
+				if err := w.remains(ctx, lies, g, g.Tree); err != nil {
+					return err
+				}
 			}
 			w.veil.Unbury(ctx, g)
 			emptied = true

@@ -156,6 +156,7 @@ func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID, overtake
 		w.replace(ctx, s, plan, id)
 	}
 	w.settle(ctx, s, plan.path, id)
+	w.f.Told() // who comes next is to know what is buried
 	return true
 }
 

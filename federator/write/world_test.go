@@ -127,6 +127,16 @@ func (h *hub) Delete(_ context.Context, key string) error {
 	return nil
 }
 
+func (h *hub) Has(_ context.Context, key string) (bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down {
+		return false, errors.New("the ledger is down")
+	}
+	_, ok := h.kept[key]
+	return ok, nil
+}
+
 func (h *hub) All(context.Context) (map[string][]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
