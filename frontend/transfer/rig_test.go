@@ -147,6 +147,10 @@ func TestFireflies(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer beacon.Close()
+	var none stored
+	if _, err := agent(t, Options{Beacon: beacon}).Pull(t.Context(), order(t, "Source: "+s.URL()+"/none", "SciTag: 130"), none.store); err == nil {
+		t.Error("what is not there was pulled")
+	}
 	for _, tag := range []string{"", "64", "130"} {
 		more := []string{"Source: " + s.URL() + "/f"}
 		if tag != "" {
@@ -162,7 +166,7 @@ func TestFireflies(t *testing.T) {
 		}
 	}
 	seen := ""
-	for !strings.Contains(seen, `"state":"end"`) {
+	for strings.Count(seen, `"state":"end"`) < 2 { // of what was refused, and of what was copied
 		b := make([]byte, 4096)
 		if err := collector.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			t.Fatal(err)
@@ -176,7 +180,7 @@ func TestFireflies(t *testing.T) {
 			t.Errorf("of another flow: %s", b[:n])
 		}
 	}
-	if !strings.Contains(seen, `"state":"start"`) || !strings.Contains(seen, fmt.Sprintf(`"received":%d`, len(data))) {
+	if strings.Count(seen, `"state":"start"`) != 2 || !strings.Contains(seen, fmt.Sprintf(`"received":%d`, len(data))) {
 		t.Error(seen)
 	}
 }

@@ -152,6 +152,7 @@ func (a *Agent) begin(ctx context.Context, o *Order, prepare func(*Transfer) (wo
 	t.ctx, t.cancel = context.WithTimeoutCause(ctx, a.longest, errLong)
 	end := func() {
 		t.cancel()
+		t.ended()
 		<-a.slots
 	}
 	if err := a.client.Check(o.Remote); err != nil {
@@ -167,7 +168,6 @@ func (a *Agent) begin(ctx context.Context, o *Order, prepare func(*Transfer) (wo
 		defer close(t.done)
 		defer end()
 		t.err = work()
-		t.ended()
 	}()
 	patience := time.NewTimer(settled)
 	defer patience.Stop()
