@@ -22,8 +22,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var zero time.Time
-
 // content is what the storage holds.
 var content = func() []byte {
 	b := make([]byte, 5<<20+123)
@@ -31,6 +29,11 @@ var content = func() []byte {
 	r.Read(b)
 	return b
 }()
+
+// whole serves it.
+func whole(w http.ResponseWriter, r *http.Request) {
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
 
 // storage is one whose connections can move what they receive.
 type storage struct {
@@ -113,9 +116,7 @@ func TestPipe(t *testing.T) {
 		end   error
 		moves bool
 	}{
-		"whole": {serve: func(w http.ResponseWriter, r *http.Request) {
-			http.ServeContent(w, r, "", zero, bytes.NewReader(content))
-		}, want: content, end: io.EOF, moves: true},
+		"whole": {serve: whole, want: content, end: io.EOF, moves: true},
 		"short": {serve: func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("short")) }, want: []byte("short"), end: io.EOF},
 		"empty": {serve: func(w http.ResponseWriter, r *http.Request) {}, end: io.EOF},
 		"chunked": {serve: func(w http.ResponseWriter, r *http.Request) {
@@ -175,7 +176,7 @@ func TestConnectionIsKept(t *testing.T) {
 			connections.Add(1)
 			last = r.RemoteAddr
 		}
-		http.ServeContent(w, r, "", zero, bytes.NewReader(content))
+		whole(w, r)
 	})
 	ours, theirs := pair(t)
 	go io.Copy(io.Discard, theirs)
@@ -200,71 +201,9 @@ func TestConnectionIsKept(t *testing.T) {
 	}
 }
 
-// TestClientGoes: that is the client's fault, and a cancellation to whoever reads.
-func TestClientGoes(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("nothing is moved here")
-	}
-	s := newStorage(t, func(w http.ResponseWriter, r *http.Request) {
-		http.ServeContent(w, r, "", zero, bytes.NewReader(content))
-	})
-	ours, theirs := pair(t)
-	p := New()
-	defer p.Close()
-	body := s.open(t, With(t.Context(), p))
-	defer body.Close()
-	p.Lead(ours)
-	theirs.SetLinger(0)
-	theirs.Close()
-	var err error
-	for err == nil {
-		// What is read ahead are bytes, which are not for anybody here.
-		_, err = p.Read(body)
-	}
-	if !errors.Is(err, context.Canceled) || p.Err() == nil {
-		t.Errorf("it ended with %v, the client with %v", err, p.Err())
-	}
-	if s.held.Load() != 0 {
-		t.Error("the storage is not being waited for any more")
-	}
-}
-
-// TestSlowClient: while a client takes nothing, nobody waits for the storage.
-func TestSlowClient(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("nothing is moved here")
-	}
-	s := newStorage(t, func(w http.ResponseWriter, r *http.Request) {
-		http.ServeContent(w, r, "", zero, bytes.NewReader(content))
-	})
-	p := New()
-	defer p.Close()
-	body := s.open(t, With(t.Context(), p))
-	defer body.Close()
-	held := -1
-	p.Lead(readerFrom(func(r io.Reader) (int64, error) {
-		held = int(s.held.Load())
-		return io.Copy(io.Discard, r)
-	}))
-	for held < 0 {
-		if _, err := p.Read(body); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if held != 1 || s.held.Load() != 0 {
-		t.Errorf("held %d while the client was waited for, %d after", held, s.held.Load())
-	}
-}
-
-type readerFrom func(io.Reader) (int64, error)
-
-func (f readerFrom) ReadFrom(r io.Reader) (int64, error) { return f(r) }
-
 // TestGreedy: a body that reads more than once for one Read is sent in its order.
 func TestGreedy(t *testing.T) {
-	s := newStorage(t, func(w http.ResponseWriter, r *http.Request) {
-		http.ServeContent(w, r, "", zero, bytes.NewReader(content))
-	})
+	s := newStorage(t, whole)
 	ours, theirs := pair(t)
 	p := New()
 	defer p.Close()
