@@ -45,7 +45,7 @@ func NewTurns(client goredis.UniversalClient, name string) *Turns {
 }
 
 // Take waits until nobody else has his turn at path. release ends it, and may be
-// called more than once. The error is the cause of the end of ctx.
+// called more than once. The error is that of ctx.
 func (t *Turns) Take(ctx context.Context, path string) (release func(), err error) {
 	key, token := t.prefix+path, rand.Text()
 	for wait := pollSoonest; ; wait = min(2*wait, pollLatest) {
@@ -54,7 +54,7 @@ func (t *Turns) Take(ctx context.Context, path string) (release func(), err erro
 		case over(ctx):
 			// It may have been set all the same.
 			t.end(key, token)
-			return nil, context.Cause(ctx)
+			return nil, ctx.Err()
 		case err != nil:
 			return func() {}, nil
 		case taken:
@@ -65,7 +65,7 @@ func (t *Turns) Take(ctx context.Context, path string) (release func(), err erro
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, context.Cause(ctx)
+			return nil, ctx.Err()
 		}
 	}
 }

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestTurns(t *testing.T) {
 					return
 				}
 				before := count
-				time.Sleep(time.Millisecond)
+				runtime.Gosched()
 				count = before + 1
 				release()
 				release()
