@@ -27,10 +27,11 @@ type awaited struct {
 	overtaken bool
 }
 
-// Coming is a file that a client sends to an endpoint itself.
+// Coming is a file that is on its way to an endpoint.
 type Coming struct {
 	Endpoint record.ID `json:"endpoint"`
-	// Size is in bytes.
+	// Size is in bytes, negative where that is not known: an endpoint may show the
+	// file while it grows.
 	Size int64 `json:"size"`
 	// Old is what was there before, if anything was.
 	Old *Grave `json:"old,omitempty"`
@@ -38,10 +39,10 @@ type Coming struct {
 	Graves []Grave `json:"graves"`
 }
 
-// arrived reports whether the file is among the copies of its path.
-func (c *Coming) arrived(p string, all []record.Replica) bool {
+// Arrived reports whether the file is among the copies of its path.
+func (c *Coming) Arrived(p string, all ...record.Replica) bool {
 	return slices.ContainsFunc(all, func(r record.Replica) bool {
-		return r.Endpoint == c.Endpoint && r.Size == c.Size && (c.Old == nil || !c.Old.Holds(p, &r))
+		return r.Endpoint == c.Endpoint && (c.Size < 0 || r.Size == c.Size) && (c.Old == nil || !c.Old.Holds(p, &r))
 	})
 }
 
@@ -54,7 +55,7 @@ func (v *Veil) Outdated(p string, r *record.Replica, all []record.Replica) bool 
 	defer v.mu.RUnlock()
 	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool {
 		c := a.Coming
-		return c != nil && !a.overtaken && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.arrived(p, all)
+		return c != nil && !a.overtaken && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.Arrived(p, all...)
 	})
 }
 

@@ -25,8 +25,8 @@ type Grave struct {
 	// what is older is taken for it.
 	Since int64 `json:"since"`
 	// Dug is when the grave was, in Unix nanoseconds: what tells it from earlier
-	// ones of the same copy. Since can be later than that; 0 is Since.
-	Dug int64 `json:"dug,omitempty"`
+	// ones of the same copy. Since can be later than that.
+	Dug int64 `json:"dug"`
 	// kept is when the ledger had it for certain, in Unix nanoseconds; 0 is not
 	// known. Who has only heard of a grave does not know.
 	kept int64
@@ -66,14 +66,7 @@ func (g *Grave) Certain() bool {
 // Key names the grave in the ledger. It begins with a slash. A later grave of the
 // same copy has another: who takes one out of the ledger does not take the other.
 func (g *Grave) Key() string {
-	return g.place() + "\x00" + strconv.FormatInt(g.dug(), 36)
-}
-
-func (g *Grave) dug() int64 {
-	if g.Dug == 0 {
-		return g.Since
-	}
-	return g.Dug
+	return g.place() + "\x00" + strconv.FormatInt(g.Dug, 36)
 }
 
 // place names whose grave it is.

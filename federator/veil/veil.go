@@ -187,7 +187,7 @@ func (v *Veil) dig(g Grave) {
 	}
 	for i, old := range v.graves[p] {
 		if old.Endpoint == g.Endpoint {
-			if old.dug() <= g.dug() {
+			if old.Dug <= g.Dug {
 				if !old.Seen && !g.Seen {
 					g.Since = max(g.Since, old.Since)
 				}
@@ -204,7 +204,7 @@ func (v *Veil) dig(g Grave) {
 // lock is held.
 func (v *Veil) over(g *Grave) bool {
 	since, ok := v.filled[g.place()]
-	return ok && g.dug() <= since
+	return ok && g.Dug <= since
 }
 
 // mostFilled bounds how many graves are remembered that are no more.
@@ -217,10 +217,10 @@ func (v *Veil) fill(g Grave) {
 	if len(v.filled) >= mostFilled {
 		clear(v.filled)
 	}
-	v.filled[g.place()] = max(g.dug(), v.filled[g.place()])
+	v.filled[g.place()] = max(g.Dug, v.filled[g.place()])
 	all := v.graves[p]
 	for i, old := range all {
-		if old.Endpoint == g.Endpoint && old.dug() <= g.dug() {
+		if old.Endpoint == g.Endpoint && old.Dug <= g.Dug {
 			kept := append(append([]Grave(nil), all[:i]...), all[i+1:]...)
 			if len(kept) == 0 {
 				delete(v.graves, p)
@@ -236,7 +236,7 @@ func (v *Veil) fill(g Grave) {
 // Has reports whether a Grave is still there.
 func (v *Veil) Has(g Grave) bool {
 	for _, is := range v.Graves(string(g.Path)) {
-		if is.Endpoint == g.Endpoint && is.dug() == g.dug() {
+		if is.Endpoint == g.Endpoint && is.Dug == g.Dug {
 			return true
 		}
 	}

@@ -145,8 +145,8 @@ func TestBuriedAgain(t *testing.T) {
 // TestRestoreEarly: a grave that was heard of may not be in the ledger yet. It is no
 // less a grave for that.
 func TestRestoreEarly(t *testing.T) {
-	g := veil.Grave{Path: "/f", Endpoint: 3, Since: 1}
-	later := veil.Grave{Path: "/f", Endpoint: 3, Since: 2}
+	g := veil.Grave{Path: "/f", Endpoint: 3, Since: 1, Dug: 1}
+	later := veil.Grave{Path: "/f", Endpoint: 3, Since: 2, Dug: 2}
 	kept := shelf{}
 	v := veil.New(kept)
 	restore := func() {

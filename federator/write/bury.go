@@ -69,15 +69,12 @@ func (w *Writer) later(graves []veil.Grave) {
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			// Where somebody sends a large file the next round comes sooner.
-			ctx, cancel := context.WithTimeout(w.ctx, removeTimeout)
-			defer cancel()
-			letGo, err := w.take(ctx, hold{path: string(g.Path), tree: g.Tree})
-			if err != nil {
+			letGo, ok := w.pass(hold{path: string(g.Path), tree: g.Tree})
+			if !ok {
 				return
 			}
 			defer letGo()
-			if lasts, err := w.veil.Lasts(ctx, g); err != nil || !lasts {
+			if lasts, err := w.veil.Lasts(w.ctx, g); err != nil || !lasts {
 				return // the path was written to, and the grave seen to
 			}
 			if err := w.remains(w.ctx, st, g, true); err == nil {
@@ -85,6 +82,16 @@ func (w *Writer) later(graves []veil.Grave) {
 			}
 		})
 	}
+}
+
+// supplant buries what has come to be dead because paths were written to, and
+// removes it where that can be done. It returns what could not be removed yet.
+func (w *Writer) supplant(ctx context.Context, s *federator.Session, graves []veil.Grave, paths ...string) (left Failures) {
+	w.veil.Bury(ctx, graves)
+	w.f.Written(paths...)
+	left = w.dissolve(ctx, s, graves)
+	w.elapse(graves)
+	return left
 }
 
 // dissolve removes the copies that lie in graves, where their endpoints answer,

@@ -18,7 +18,7 @@ func (w *Writer) Copy(ctx context.Context, from, to string, overwrite, deep bool
 	if from == to || below(to, from) || below(from, to) {
 		return false, failure(plugins.Invalid, "copy", to)
 	}
-	letGo, err := w.take(ctx, hold{path: to, tree: true})
+	letGo, err := w.begin(ctx, hold{path: to, tree: true})
 	if err != nil {
 		return false, err
 	}

@@ -16,7 +16,7 @@ import (
 // put a file. The error is of Kind Exists if anything is there, NoParent if
 // there is no directory above it, *ReadOnly, or that of a lookup.
 func (w *Writer) MakeDirectory(ctx context.Context, p string, c *choice.Client) error {
-	letGo, err := w.take(ctx, hold{path: p})
+	letGo, err := w.begin(ctx, hold{path: p})
 	if err != nil {
 		return err
 	}

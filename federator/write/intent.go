@@ -18,15 +18,8 @@ import (
 // intent is what is to be done as soon as something new is on a storage, kept
 // in the ledger while the front end that is about to do it may die.
 type intent struct {
-	Path     veil.Name `json:"path"`
-	Endpoint record.ID `json:"endpoint"`
-	// Size is what the new file will have, negative where that is not known: a
-	// storage may show it while it grows.
-	Size int64 `json:"size"`
-	// Old is what was there before, if anything.
-	Old *veil.Grave `json:"old,omitempty"`
-	// Graves are what is dead then.
-	Graves []veil.Grave `json:"graves"`
+	Path veil.Name `json:"path"`
+	veil.Coming
 	// Until is when the front end is taken for dead unless it has said more,
 	// Last when nobody waits any longer; both in Unix nanoseconds.
 	Until int64 `json:"until"`
@@ -55,7 +48,7 @@ func (w *Writer) intend(ctx context.Context, plan *plan, id record.ID, graves []
 	if len(graves) == 0 || w.ledger == nil {
 		return func(bool) {}
 	}
-	i := intent{Path: veil.Name(plan.path), Endpoint: id, Size: plan.size, Old: plan.graveOf(id), Graves: graves, Last: time.Now().Add(last).UnixNano()}
+	i := intent{Path: veil.Name(plan.path), Coming: veil.Coming{Endpoint: id, Size: plan.size, Old: plan.graveOf(id), Graves: graves}, Last: time.Now().Add(last).UnixNano()}
 	key := intentKey + plan.path + "\x00" + rand.Text()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w.renew(ctx, key, i)
@@ -115,7 +108,7 @@ func (w *Writer) orphans(all map[string][]byte) {
 		}
 		if now < i.Last && i.Size >= 0 {
 			// Whoever has come since the word was said knows of it too.
-			w.veil.Expect(string(i.Path), min(i.Last, now+int64(2*lease)), &veil.Coming{Endpoint: i.Endpoint, Size: i.Size, Old: i.Old, Graves: i.Graves})
+			w.veil.Expect(string(i.Path), min(i.Last, now+int64(2*lease)), &i.Coming)
 		}
 		if now < i.Until {
 			continue
@@ -130,10 +123,8 @@ func (w *Writer) orphans(all map[string][]byte) {
 // that is so.
 func (w *Writer) finish(i *intent) bool {
 	p := string(i.Path)
-	ctx, cancel := context.WithTimeout(w.ctx, removeTimeout)
-	defer cancel()
-	letGo, err := w.take(ctx, hold{path: p})
-	if err != nil {
+	letGo, ok := w.pass(hold{path: p})
+	if !ok {
 		return false
 	}
 	defer letGo()
@@ -143,20 +134,17 @@ func (w *Writer) finish(i *intent) bool {
 	if st == nil || st.Down() {
 		return false
 	}
-	r, ok := w.copyOn(s, st)
-	if !ok || i.Size >= 0 && r.Size != i.Size || i.Old != nil && i.Old.Holds(p, &r) {
+	if r, ok := w.copyOn(s, st); !ok || !i.Arrived(p, r) {
 		return false
 	}
 	w.log.Info("a change that was left half done is brought to its end", "path", p)
 	// Others may have written there since.
 	graves := slices.DeleteFunc(i.Graves, func(g veil.Grave) bool { return !g.Certain() })
-	w.veil.Bury(w.ctx, graves)
 	paths := []string{p}
 	for _, g := range graves {
 		paths = append(paths, string(g.Path))
 	}
-	w.f.Written(paths...)
-	w.dissolve(w.ctx, s, graves)
+	w.supplant(w.ctx, s, graves, paths...)
 	w.settle(w.ctx, s, p, i.Endpoint)
 	w.f.Told() // who comes next is to know what is buried
 	return true

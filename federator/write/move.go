@@ -23,7 +23,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if from == to || below(to, from) || below(from, to) {
 		return false, failure(plugins.Invalid, "move", to)
 	}
-	letGo, err := w.take(ctx, hold{path: from, tree: true}, hold{path: to, tree: true})
+	letGo, err := w.begin(ctx, hold{path: from, tree: true}, hold{path: to, tree: true})
 	if err != nil {
 		return false, err
 	}
@@ -164,10 +164,7 @@ func (m *move) run(ctx context.Context) error {
 	}
 	// What is left of the old name, and of what was at the new one.
 	ctx = context.WithoutCancel(ctx)
-	m.w.veil.Bury(ctx, graves)
-	m.w.f.Written(m.from, m.to)
-	left := m.w.dissolve(ctx, m.s, graves)
-	m.w.elapse(graves)
+	left := m.w.supplant(ctx, m.s, graves, m.from, m.to)
 	if len(m.native) > 0 && m.found.Kind() == plugins.File {
 		ids := make([]record.ID, len(m.native))
 		for i, step := range m.native {

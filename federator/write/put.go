@@ -35,7 +35,7 @@ const atMost = 6 * time.Hour
 // error of content leaves what was there. The error is *ReadOnly, that of a
 // lookup, or a *plugins.Error.
 func (w *Writer) Put(ctx context.Context, p string, content io.Reader, file File) (Stored, error) {
-	letGo, err := w.take(ctx, hold{path: p})
+	letGo, err := w.begin(ctx, hold{path: p})
 	if err != nil {
 		return Stored{}, err
 	}
@@ -205,10 +205,7 @@ func (w *Writer) replace(ctx context.Context, s *federator.Session, plan *plan, 
 	}
 	// The client may go: what is half done is done to its end.
 	ctx = context.WithoutCancel(ctx)
-	w.veil.Bury(ctx, graves)
-	w.f.Written(plan.path)
-	w.dissolve(ctx, s, graves)
-	w.elapse(graves)
+	w.supplant(ctx, s, graves, plan.path)
 }
 
 // others are the graves of all that a file on the storage id takes the place

@@ -27,7 +27,7 @@ type Target struct {
 // when they may go is not to be seen from outside of a storage that shows a
 // file while it grows.
 func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, carry bool, err error) {
-	letGo, err := w.take(ctx, hold{path: p})
+	letGo, err := w.begin(ctx, hold{path: p})
 	if err != nil {
 		return Target{}, false, err
 	}
@@ -116,6 +116,9 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 				return
 			case <-timer.C:
 			}
+			if overtaken() {
+				end(true) // what it was to take the place of is not known any more
+			}
 			r, ok := w.look(ctx, plan.path, st.ID(), own)
 			now := time.Now()
 			if !ok || !changed(&before, &r) {
@@ -143,10 +146,8 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 // is not known any more, and has mostly been seen to; only that there are not two
 // contents is made sure of. It reports false if others are writing just now.
 func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID, overtaken func() bool) bool {
-	waiting, cancel := context.WithTimeout(ctx, removeTimeout)
-	defer cancel()
-	letGo, err := w.take(waiting, hold{path: plan.path})
-	if err != nil {
+	letGo, ok := w.pass(hold{path: plan.path})
+	if !ok {
 		return false
 	}
 	defer letGo()

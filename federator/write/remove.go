@@ -24,7 +24,7 @@ const removesAtOnce = 16
 // The error is Failures where some of it could not be removed, or that of a
 // lookup.
 func (w *Writer) Remove(ctx context.Context, p string, c *choice.Client, may func(path string) error, progress func(done int)) error {
-	letGo, err := w.take(ctx, hold{path: p, tree: true})
+	letGo, err := w.begin(ctx, hold{path: p, tree: true})
 	if err != nil {
 		return err
 	}

@@ -422,10 +422,7 @@ func (r *replication) confirm(ctx context.Context, made *Made) error {
 		return nil // it was written over
 	}
 	r.w.log.Info("a copy is removed, because the file was changed when it was made", "path", r.path, "endpoint", st.Name())
-	graves := []veil.Grave{veil.Of(r.path, seen.replica())}
-	r.w.veil.Bury(ctx, graves)
-	r.w.f.Written(r.path)
-	if left := r.w.dissolve(ctx, r.s, graves); len(left) > 0 {
+	if left := r.w.supplant(ctx, r.s, []veil.Grave{veil.Of(r.path, seen.replica())}, r.path); len(left) > 0 {
 		r.w.log.Info("a copy that is hidden will be removed later", "path", r.path, "endpoint", st.Name(), "err", left)
 	}
 	return nil

@@ -3,6 +3,7 @@ package write
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Turns are taken by front ends that change the same federation, so that changes
@@ -28,15 +29,33 @@ func (w *Writer) take(ctx context.Context, wanted ...hold) (letGo func(), err er
 	if err != nil {
 		return nil, err
 	}
-	if w.turns != nil {
-		if letGo, err = w.takeTurns(ctx, letGo, wanted); err != nil {
-			return nil, err
+	if w.turns == nil {
+		return letGo, nil
+	}
+	return w.takeTurns(ctx, letGo, wanted)
+}
+
+// begin is take for a change that somebody has asked for.
+func (w *Writer) begin(ctx context.Context, wanted ...hold) (letGo func(), err error) {
+	if letGo, err = w.take(ctx, wanted...); err == nil {
+		for _, h := range wanted {
+			w.conclude(ctx, h)
 		}
 	}
-	for _, h := range wanted {
-		w.conclude(ctx, h)
-	}
-	return letGo, nil
+	return letGo, err
+}
+
+// passing is how long what is done in the background waits for those who change a
+// path. There is another round.
+const passing = time.Second
+
+// pass is take for what is done in the background; ok is false where somebody
+// takes his time.
+func (w *Writer) pass(wanted hold) (letGo func(), ok bool) {
+	ctx, cancel := context.WithTimeout(w.ctx, passing)
+	defer cancel()
+	letGo, err := w.take(ctx, wanted)
+	return letGo, err == nil
 }
 
 // takeTurns takes turns at all paths; letGo has let them go, too.
@@ -81,13 +100,9 @@ func (w *Writer) conclude(ctx context.Context, h hold) {
 			if st == nil || st.Down() {
 				continue
 			}
-			r, ok := w.copyOn(s, st)
-			if !ok || r.Size != c.Size || c.Old != nil && c.Old.Holds(p, &r) {
-				continue
+			if r, ok := w.copyOn(s, st); ok && c.Arrived(p, r) {
+				w.supplant(ctx, s, c.Graves, p)
 			}
-			w.veil.Bury(ctx, c.Graves)
-			w.f.Written(p)
-			w.dissolve(ctx, s, c.Graves)
 		}
 	}
 }
