@@ -164,6 +164,15 @@ func (g *generation) live(r *record.Record, now int64) (*record.Record, []record
 	return other, facts.Replicas[:facts.Agreed]
 }
 
+// offers reports whether anything of what a record tells can be had now.
+func (g *generation) offers(r *record.Record, now int64) bool {
+	if r.Kind() == plugins.Directory {
+		return true
+	}
+	_, live := g.live(r, now)
+	return len(live) > 0
+}
+
 // place puts the live replicas in order.
 func (f *Federator) place(d *Decision, g *generation, c *choice.Client, now int64) {
 	var live []record.Replica

@@ -159,7 +159,7 @@ func (f *Federator) lookup(ctx context.Context, path string, need Need, c *choic
 	case k.state == cache.Fresh && f.settled(g, path, k.Record, now):
 		f.counters.Hits.Add(1)
 		return f.found(g, path, k, now)
-	case k.state == cache.Stale && k.Exists():
+	case k.state == cache.Stale && k.Exists() && g.offers(k.Record, now):
 		f.counters.StaleHits.Add(1)
 		f.fly(path, k, unattended)
 		return f.found(g, path, k, now)

@@ -149,6 +149,26 @@ func TestExpiredEntryIsServedWhileRefreshed(t *testing.T) {
 	})
 }
 
+// TestExpiredEntryOfTheDead: what has expired is not served where it names nobody who
+// lives. Others may have the file by now.
+func TestExpiredEntryOfTheDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/f": "1"}), delayed("b", 10*time.Millisecond, nil)
+		f := federate(t, settings(), nil, a, b)
+		time.Sleep(time.Second)
+		equal(t, "before", verdict(f, "/f"), "file")
+		time.Sleep(time.Second) // b has denied it
+		b.Put("/f", memFile("1"))
+		a.refused.Store(true)
+		time.Sleep(10*time.Minute + time.Second)
+		d, err := f.Locate(t.Context(), "/f", federator.Best, nobody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "from", d.Replicas[0].Endpoint, "b")
+	})
+}
+
 // readAll opens a decided file as a client's request would.
 func readAll(f *federator.Federator, path string, r plugins.Range) (string, error) {
 	d, err := f.Locate(context.Background(), path, federator.All, nobody)
