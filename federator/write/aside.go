@@ -22,6 +22,8 @@ type aside struct {
 	// Own is its place on the storage, At where it is now.
 	Own veil.Name `json:"own"`
 	At  veil.Name `json:"at"`
+	// Grave is in which a file lies if it is the dead one; nil for a directory.
+	Grave *veil.Grave `json:"grave,omitempty"`
 	// Until is when the front end is taken for dead, in Unix nanoseconds.
 	Until int64 `json:"until"`
 }
@@ -43,18 +45,26 @@ func (a *aside) key() string { return asideKey + string(a.At) }
 // withdraw removes a file only if it is still the dead one in the moment in
 // which it goes: it is put aside, looked at, and put back if it is another.
 func (w *Writer) withdraw(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) error {
-	return w.takeAside(ctx, st, own, func(ctx context.Context, at string) (dead bool, err error) {
-		entry, err := st.Endpoint().Stat(ctx, at)
-		r := record.Of(st.ID(), 0, &entry, 0)
-		return err == nil && g.Holds(string(g.Path), &r), err
+	return w.takeAside(ctx, st, own, g, func(ctx context.Context, at string) (dead bool, err error) {
+		return lies(ctx, st, at, g)
 	})
+}
+
+// lies reports whether what is at a path of a storage is what lies in a grave.
+func lies(ctx context.Context, st *federator.Storage, own string, g *veil.Grave) (bool, error) {
+	entry, err := st.Endpoint().Stat(ctx, own)
+	if err != nil {
+		return false, err
+	}
+	r := record.Of(st.ID(), 0, &entry, 0)
+	return g.Holds(string(g.Path), &r), nil
 }
 
 // withdrawDirectory removes a directory from which all that was dead has been
 // removed only if nothing has been put into it since, since many storages would
 // remove that too.
 func (w *Writer) withdrawDirectory(ctx context.Context, st *federator.Storage, own string) error {
-	return w.takeAside(ctx, st, own, func(ctx context.Context, at string) (dead bool, err error) {
+	return w.takeAside(ctx, st, own, nil, func(ctx context.Context, at string) (dead bool, err error) {
 		for _, err := range st.Abilities().Lister.List(ctx, at) {
 			return false, err
 		}
@@ -63,15 +73,15 @@ func (w *Writer) withdrawDirectory(ctx context.Context, st *federator.Storage, o
 }
 
 // takeAside puts what is at a path aside, and removes it there if it is dead,
-// else puts it back.
-func (w *Writer) takeAside(ctx context.Context, st *federator.Storage, own string, look func(ctx context.Context, at string) (dead bool, err error)) error {
+// else puts it back. g is the grave, if it is a file.
+func (w *Writer) takeAside(ctx context.Context, st *federator.Storage, own string, g *veil.Grave, look func(ctx context.Context, at string) (dead bool, err error)) error {
 	staged, err := w.stage(ctx, st)
 	if err != nil {
 		return err
 	}
 	dir, name := path.Split(staged)
 	at := dir + strings.Replace(name, "-", asideMark, 1)
-	a := aside{Endpoint: st.ID(), Own: veil.Name(own), At: veil.Name(at), Until: time.Now().Add(longestAside).UnixNano()}
+	a := aside{Endpoint: st.ID(), Own: veil.Name(own), At: veil.Name(at), Grave: g, Until: time.Now().Add(longestAside).UnixNano()}
 	note, err := json.Marshal(a)
 	if err == nil {
 		err = w.ledger.Put(ctx, a.key(), note)
@@ -129,8 +139,7 @@ func (w *Writer) putBack(ctx context.Context, st *federator.Storage, at, own str
 	return take(ctx, st, at)
 }
 
-// restore puts back what front ends that died have put aside. If it is dead, its
-// grave is still there.
+// restore ends what front ends that died have begun with what they had put aside.
 func (w *Writer) restore(all map[string][]byte) {
 	now := time.Now().UnixNano()
 	for key, b := range all {
@@ -143,18 +152,33 @@ func (w *Writer) restore(all map[string][]byte) {
 			if st.ID() != a.Endpoint || st.Down() || !st.Writable() || st.Abilities().Mover == nil || st.Abilities().Remover == nil {
 				continue
 			}
-			switch err := w.putBack(w.ctx, st, string(a.At), string(a.Own)); {
+			switch err := w.decide(st, &a); {
 			case plugins.KindOf(err) == plugins.NotFound: // it never came there, or has been seen to
 				w.drop(key)
 			case err != nil:
-				w.log.Warn("a file that was put aside is not back yet", "endpoint", st.Name(), "path", string(a.Own), "err", err)
+				w.log.Warn("a file that was put aside is still there", "endpoint", st.Name(), "path", string(a.Own), "err", err)
 			default:
-				w.log.Info("a file that was put aside is back", "endpoint", st.Name(), "path", string(a.Own))
+				w.log.Info("a file that was put aside is removed, or back", "endpoint", st.Name(), "path", string(a.Own))
 				w.drop(key)
 			}
 		}
 		s.Leave()
 	}
+}
+
+// decide removes what is aside if it is the dead file, else puts it back. Its grave
+// may be no more: whoever has looked in its place found nothing there.
+func (w *Writer) decide(st *federator.Storage, a *aside) error {
+	ctx, cancel := context.WithTimeout(w.ctx, removeTimeout)
+	defer cancel()
+	if a.Grave != nil {
+		if dead, err := lies(ctx, st, string(a.At), a.Grave); err != nil {
+			return err
+		} else if dead {
+			return take(ctx, st, string(a.At))
+		}
+	}
+	return w.putBack(ctx, st, string(a.At), string(a.Own))
 }
 
 // proper reports whether the paths are such as withdraw makes.

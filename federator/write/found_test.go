@@ -219,7 +219,8 @@ func TestBuriedWhileWritten(t *testing.T) {
 }
 
 // TestAsideIsPutBack: a front end has died while a file was aside to be looked
-// at. It is put back, unless a newer one is in its place, and nothing stays.
+// at. It is put back, unless it is the dead one or a newer one is in its place, and
+// nothing stays. Its grave may be no more: there was nothing in its place.
 func TestAsideIsPutBack(t *testing.T) {
 	const at = "/.canopy-uploads/0-aside-x"
 	for name, c := range map[string]struct {
@@ -230,7 +231,9 @@ func TestAsideIsPutBack(t *testing.T) {
 	}{
 		"gone":             {"", `{"endpoint":%d,"own":%q,"at":%q,"until":%d}`, -1, "alive-"},
 		"a newer one":      {"newer", `{"endpoint":%d,"own":%q,"at":%q,"until":%d}`, -1, "newer-"},
-		"not dead":         {"", `{"endpoint":%d,"own":%q,"at":%q,"until":%d}`, time.Hour, "-alive"},
+		"a dead one":       {"", `{"endpoint":%d,"own":%q,"at":%q,"until":%d,"grave":{"path":"L2Y","endpoint":%[1]d,"since":%[4]d}}`, -1, "--"},
+		"another one":      {"", `{"endpoint":%d,"own":%q,"at":%q,"until":%d,"grave":{"path":"L2Y","endpoint":%[1]d,"since":1}}`, -1, "alive-"},
+		"nobody has died":  {"", `{"endpoint":%d,"own":%q,"at":%q,"until":%d}`, time.Hour, "-alive"},
 		"not one of ours":  {"", `{"endpoint":%d,"own":%q,"at":"L2ctZQ","x":%q,"until":%d}`, -1, "-alive"},
 		"another endpoint": {"", `{"endpoint":1%d,"own":%q,"at":%q,"until":%d}`, -1, "-alive"},
 	} {
