@@ -97,6 +97,9 @@ type flight struct {
 	began int64
 	ctx   context.Context
 	stop  context.CancelFunc
+	// changes is that whoever waits is about to change the path, and is to see
+	// what is there only in part, too. Readers do not join.
+	changes bool
 
 	mu      sync.Mutex
 	asked   []asked
@@ -144,7 +147,7 @@ func (f *Federator) fly(path string, prior known, how manner) *flight {
 	add := func(fl *flight) bool {
 		fl.mu.Lock()
 		defer fl.mu.Unlock()
-		if fl.ended || fl.ctx.Err() != nil || fl.g != f.gen.Load() {
+		if fl.ended || fl.ctx.Err() != nil || fl.g != f.gen.Load() || fl.changes != (how == afresh) {
 			return false
 		}
 		if how.waits() {
@@ -164,7 +167,7 @@ func (f *Federator) fly(path string, prior known, how manner) *flight {
 				prior = latest
 			}
 		}
-		fl := &flight{f: f, g: g, path: path, began: now, changed: make(chan struct{}), prior: prior, served: !how.waits()}
+		fl := &flight{f: f, g: g, path: path, began: now, changed: make(chan struct{}), prior: prior, changes: how == afresh, served: !how.waits()}
 		if how.waits() {
 			fl.waiters = 1
 		}
@@ -333,9 +336,6 @@ func (fl *flight) ask(i int, m *member) {
 		})
 	}
 	replica, err := m.stat(fl.ctx, fl.path, fl.began)
-	if err == nil && fl.f.outside.Veil.Hides(fl.path, &replica) {
-		err = &plugins.Error{Kind: plugins.NotFound, Op: "stat", Path: fl.path}
-	}
 	now := time.Now()
 	if overdue != nil {
 		overdue.Stop()
@@ -346,6 +346,9 @@ func (fl *flight) ask(i int, m *member) {
 	}
 	m.state.Answered(health.Stat, kind, now.Sub(began), now.UnixNano())
 	m.observed("stat", err, now.Sub(began))
+	if err == nil {
+		kind = fl.veiled(&replica)
+	}
 	if err != nil && kind.Unknown() && kind != plugins.Canceled {
 		fl.f.log.Debug("no answer", "endpoint", m.Name, "path", fl.path, "err", err)
 	}
@@ -353,7 +356,7 @@ func (fl *flight) ask(i int, m *member) {
 	defer fl.mu.Unlock()
 	a := &fl.asked[i]
 	switch {
-	case err == nil:
+	case kind == 0:
 		a.reply, a.replica = holds, replica
 		if fl.holding == 0 {
 			fl.holding = now.UnixNano()
@@ -366,10 +369,27 @@ func (fl *flight) ask(i int, m *member) {
 	fl.pending--
 	fl.last = now.UnixNano()
 	fl.made = nil
-	if err == nil {
+	if kind == 0 {
 		fl.keep(false)
 	}
 	fl.news()
+}
+
+// veiled returns 0 for a copy that is to be seen, else how its endpoint is taken to
+// have answered.
+func (fl *flight) veiled(r *record.Replica) plugins.Kind {
+	veil := fl.f.outside.Veil
+	if veil.Hides(fl.path, r) {
+		return plugins.NotFound
+	}
+	switch part, over := veil.Part(fl.path, r); {
+	case !part || fl.changes:
+		return 0
+	case over:
+		return plugins.Unavailable // neither the old file nor the new one
+	default:
+		return plugins.NotFound
+	}
 }
 
 // news wakes all waiters. fl.mu is held.

@@ -194,8 +194,9 @@ func (l *lister) publish(chunk []record.Child) bool {
 	if l.f.outside.Veil.AwaitedIn(l.path) {
 		for i := range chunk {
 			c, p := &chunk[i], path.Join(l.path, chunk[i].Name)
-			c.Facts = c.Only(func(r *record.Replica) bool { return !l.f.outside.Veil.Outdated(p, r, c.Replicas) })
+			c.Facts = c.Only(func(r *record.Replica) bool { return l.shows(p, r, c.Replicas) })
 		}
+		chunk = slices.DeleteFunc(chunk, func(c record.Child) bool { return !c.Exists() })
 	}
 	if l.result != nil {
 		l.result.Append(chunk)
@@ -315,6 +316,13 @@ func (l *lister) run() {
 	l.exists = l.exists || slices.ContainsFunc(late, func(s *source) bool { return s.reply == holds || s.some })
 	l.mu.Unlock()
 	l.keep(again, covered, silences)
+}
+
+// shows reports whether a copy of what is being written is to be seen beside the
+// others. That a file is written over does not make its name go.
+func (l *lister) shows(p string, r *record.Replica, all []record.Replica) bool {
+	part, over := l.f.outside.Veil.Part(p, r)
+	return !(part && (!over || len(all) > 1)) && !l.f.outside.Veil.Outdated(p, r, all)
 }
 
 // hides reports whether a child that an endpoint has is not to be seen.

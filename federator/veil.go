@@ -19,6 +19,10 @@ type Veil interface {
 	// Outdated reports whether an endpoint's copy of path is not to be seen
 	// beside the others, because one of them has just taken its place.
 	Outdated(path string, r *record.Replica, all []record.Replica) bool
+	// Part reports whether an endpoint's copy of path is not to be seen because it
+	// is only the beginning of a file that a client is sending there. over is
+	// whether something was there before, of which then nothing is left.
+	Part(path string, r *record.Replica) (is, over bool)
 	// Buried reports whether all that an endpoint may have had at path is dead,
 	// so that its silence leaves nothing open.
 	Buried(path string, id record.ID) bool
@@ -38,10 +42,11 @@ func (open) Hides(string, *record.Replica) bool { return false }
 func (open) Outdated(string, *record.Replica, []record.Replica) bool {
 	return false
 }
-func (open) Buried(string, record.ID) bool { return false }
-func (open) Awaited(string) bool           { return false }
-func (open) AwaitedIn(string) bool         { return false }
-func (open) Heard(string)                  {}
+func (open) Part(string, *record.Replica) (is, over bool) { return false, false }
+func (open) Buried(string, record.ID) bool                { return false }
+func (open) Awaited(string) bool                          { return false }
+func (open) AwaitedIn(string) bool                        { return false }
+func (open) Heard(string)                                 {}
 
 // staged reports whether a path leads to where uploads are put.
 func staged(p string) bool {

@@ -19,7 +19,8 @@ import (
 // proppatch answers PROPPATCH (RFC 4918 section 9.2): the properties are set on
 // every endpoint that has the path and keeps any, on all or on none.
 func (x *exchange) proppatch() error {
-	if _, err := x.writer(Write); err != nil {
+	w, err := x.writer(Write)
+	if err != nil {
 		return err
 	}
 	update, err := proppatch.Parse(x.Request.Body)
@@ -38,11 +39,12 @@ func (x *exchange) proppatch() error {
 	if err := x.unlocked(lock.Touch{Path: x.path}); err != nil {
 		return err
 	}
-	found, err := x.h.options.Federator.Lookup(x.Request.Context(), x.path, federator.All, &x.client)
-	if err != nil {
+	var found federator.Found
+	var outcomes []proppatch.Outcome
+	err = w.Amend(x.Request.Context(), x.path, func() (err error) {
+		found, outcomes, err = x.amend(update)
 		return err
-	}
-	outcomes, err := x.amend(update, &found)
+	})
 	if err != nil {
 		return err
 	}
@@ -52,7 +54,11 @@ func (x *exchange) proppatch() error {
 
 // amend does what a client asks for, and returns what became of it. An error
 // means that nothing was done.
-func (x *exchange) amend(update proppatch.Update, found *federator.Found) ([]proppatch.Outcome, error) {
+func (x *exchange) amend(update proppatch.Update) (federator.Found, []proppatch.Outcome, error) {
+	found, err := x.h.options.Federator.Lookup(x.Request.Context(), x.path, federator.All, &x.client)
+	if err != nil {
+		return found, nil, err
+	}
 	var protected, rest []xml.Name
 	for _, name := range update.Names() {
 		if propfind.Dead(name) {
@@ -62,7 +68,7 @@ func (x *exchange) amend(update proppatch.Update, found *federator.Found) ([]pro
 		}
 	}
 	if len(protected) > 0 {
-		return []proppatch.Outcome{
+		return found, []proppatch.Outcome{
 			{Names: protected, Status: http.StatusForbidden, Error: "<D:cannot-modify-protected-property/>"},
 			{Names: rest, Status: http.StatusFailedDependency},
 		}, nil
@@ -79,15 +85,15 @@ func (x *exchange) amend(update proppatch.Update, found *federator.Found) ([]pro
 		}
 	}
 	if len(down) > 0 {
-		return nil, &federator.Unknown{Path: x.path, Missing: down, RetryAfter: soon}
+		return found, nil, &federator.Unknown{Path: x.path, Missing: down, RetryAfter: soon}
 	}
 	a := amendment{x: x, names: rest}
 	a.set, a.remove = update.Effect()
-	err := a.run(x.Request.Context(), all)
+	err = a.run(x.Request.Context(), all)
 	if err != nil {
 		x.h.log.Info("properties could not be set", "request", x.ID, "path", x.path, "err", err)
 	}
-	return []proppatch.Outcome{{Names: rest, Status: statusOfProperty(plugins.KindOf(err))}}, nil
+	return found, []proppatch.Outcome{{Names: rest, Status: statusOfProperty(plugins.KindOf(err))}}, nil
 }
 
 // statusOfProperty is what a kind of error comes to for a property that was to

@@ -2,6 +2,7 @@ package veil
 
 import (
 	"crypto/rand"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"canopy/federator/record"
+	"canopy/plugins"
 )
 
 // awaited is something that is being written to a path.
@@ -23,7 +25,10 @@ type awaited struct {
 	// Coming is nil where the bytes come through the front end, which knows
 	// when they are there.
 	Coming *Coming `json:"coming,omitempty"`
-	// overtaken is that something else has begun to be written there since.
+	// Shown is that something else was put at that endpoint since: what is seen
+	// there is no part of it.
+	Shown bool `json:"shown,omitempty"`
+	// overtaken is that something else has begun to be written to the path since.
 	overtaken bool
 }
 
@@ -44,6 +49,27 @@ func (c *Coming) Arrived(p string, all ...record.Replica) bool {
 	return slices.ContainsFunc(all, func(r record.Replica) bool {
 		return r.Endpoint == c.Endpoint && (c.Size < 0 || r.Size == c.Size) && (c.Old == nil || !c.Old.Holds(p, &r))
 	})
+}
+
+// part reports whether a copy of the path is only the beginning of the file.
+func (a *awaited) part(r *record.Replica) bool {
+	c := a.Coming
+	return c != nil && !a.Shown && r.Kind == plugins.File && r.Endpoint == c.Endpoint && 0 <= r.Size && r.Size < c.Size && (c.Old == nil || !c.Old.Holds(string(a.Path), r))
+}
+
+// Part implements federator.Veil.
+func (v *Veil) Part(p string, r *record.Replica) (is, over bool) {
+	if v.busy.Load() == 0 {
+		return false, false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, a := range v.awaited[p] {
+		if a.part(r) {
+			is, over = true, over || a.Coming.Old != nil
+		}
+	}
+	return is, over
 }
 
 // Outdated implements federator.Veil.
@@ -122,23 +148,68 @@ func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	all := make(map[string][]Coming)
-	add := func(at string) {
+	for at := range v.at(p, tree) {
 		for _, a := range v.awaited[at] {
 			if a.Coming != nil && !a.overtaken {
 				all[at] = append(all[at], *a.Coming)
 			}
 		}
 	}
-	add(p)
-	if tree {
-		below := strings.TrimSuffix(p, "/") + "/"
-		for at := range v.awaited {
-			if strings.HasPrefix(at, below) {
-				add(at)
+	return all
+}
+
+// Show has all front ends know that something was put at an endpoint's p, and below
+// it if tree, by others than the clients who are sending it files there: from now on
+// what is there is no part of those.
+func (v *Veil) Show(p string, id record.ID, tree bool) {
+	if v.busy.Load() == 0 {
+		return
+	}
+	var shown []awaited
+	v.mu.Lock()
+	for at := range v.at(p, tree) {
+		for i := range v.awaited[at] {
+			if a := &v.awaited[at][i]; a.Coming != nil && a.Coming.Endpoint == id && !a.Shown {
+				a.Shown = true
+				shown = append(shown, *a)
 			}
 		}
 	}
-	return all
+	v.mu.Unlock()
+	for _, a := range shown {
+		v.say(wordAwait, a)
+		v.f.Written(string(a.Path))
+	}
+}
+
+// at yields p, and the awaited paths below it if tree. The lock is held.
+func (v *Veil) at(p string, tree bool) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(p) || !tree {
+			return
+		}
+		below := strings.TrimSuffix(p, "/") + "/"
+		for at := range v.awaited {
+			if strings.HasPrefix(at, below) && !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// SentTo returns the children of dir to which clients are sending files themselves.
+func (v *Veil) SentTo(dir string) (paths []string) {
+	if !v.AwaitedIn(dir) {
+		return nil
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for p, all := range v.awaited {
+		if path.Dir(p) == dir && slices.ContainsFunc(all, func(a awaited) bool { return a.Coming != nil }) {
+			paths = append(paths, p)
+		}
+	}
+	return paths
 }
 
 // Expect is Await for what another front end has said, unless that was heard.
@@ -154,11 +225,16 @@ func (v *Veil) expect(a awaited) {
 	p := string(a.Path)
 	if i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID }); i >= 0 {
 		a.overtaken = v.awaited[p][i].overtaken
+		a.Shown = a.Shown || v.awaited[p][i].Shown
 		v.awaited[p][i] = a
 		return
 	}
 	for i := range v.awaited[p] {
-		v.awaited[p][i].overtaken = true
+		old := &v.awaited[p][i]
+		old.overtaken = true
+		if c := a.Coming; c != nil && old.Coming != nil && old.Coming.Endpoint == c.Endpoint {
+			old.Shown = true // what is there now is a part of the new one, or the whole of it
+		}
 	}
 	v.dirs[path.Dir(p)]++
 	v.busy.Add(1)

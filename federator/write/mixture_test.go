@@ -111,7 +111,7 @@ func mixture(t *testing.T, seed uint64) {
 			s.Policy, _ = place.ByName("spread")
 		}
 	}
-	m := &mixed{t: t, log: history.New(), since: time.Now(), sites: sites}
+	m := &mixed{t: t, log: history.New(), since: time.Now(), sites: sites, grows: seed%4 == 0}
 	m.sow(from(6))
 	for i := range m.fronts {
 		m.fronts[i] = far.born(t, fmt.Sprint(i, "-1"), h, settings, sites)
@@ -196,6 +196,7 @@ type mixed struct {
 	log   *history.Log
 	since time.Time
 	sites []*site
+	grows bool
 
 	mu     sync.Mutex
 	fronts [2]*life
@@ -274,7 +275,8 @@ func (m *mixed) client(name string, random *rand.Rand, things int, pause time.Du
 	}
 }
 
-// put stores a file by way of the front end, or where that sends the client.
+// put stores a file by way of the front end, or, if asks, where that sends the
+// client; there it is seen while it grows, if m.grows.
 func (m *mixed) put(f *life, p, content string, asks bool) error {
 	file := write.File{Size: int64(len(content)), Client: nobody}
 	if asks {
@@ -284,6 +286,10 @@ func (m *mixed) put(f *life, p, content string, asks bool) error {
 		}
 		if !carry {
 			at := slices.IndexFunc(m.sites, func(s *site) bool { return s.name == target.Endpoint })
+			if half := content[:len(content)/2]; m.grows {
+				m.sites[at].tree.Put(p, mem.File{Content: half, ModTime: time.Now().Truncate(time.Second)})
+				time.Sleep(time.Duration(len(content)) * time.Millisecond)
+			}
 			_, err := m.sites[at].Abilities().Writer.Store(m.t.Context(), p, strings.NewReader(content), plugins.Upload{Size: file.Size})
 			return err
 		}

@@ -17,8 +17,9 @@ import (
 // endpoint cannot, because to lies elsewhere, the file is carried over. What is
 // at to is replaced if overwrite says so, and is an error of Kind Exists
 // otherwise. If one of several endpoints fails, the others are moved back.
-// Before anything is touched, may is asked for each path that goes away. created is whether nothing was at to. Other errors are NoParent, *ReadOnly,
-// Failures where it could not be taken back, and those of a lookup.
+// Before anything is touched, may is asked for each path that goes away. created is
+// whether nothing was at to. Other errors are NoParent, *ReadOnly, Failures where it
+// could not be taken back, and those of a lookup.
 func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *choice.Client, may func(path string) error) (created bool, err error) {
 	if from == to || below(to, from) || below(from, to) {
 		return false, failure(plugins.Invalid, "move", to)
@@ -34,6 +35,10 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 		return false, &ReadOnly{Path: from}
 	}
 	found, err := w.f.Ask(ctx, from, c)
+	if err == nil && w.anyPart(from, found.Replicas) {
+		// That is no file yet. What there is besides can be moved.
+		found, err = w.f.Lookup(ctx, from, federator.All, c)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -64,6 +69,13 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 		w.f.TreeWritten(to)
 	}
 	return old == nil, err
+}
+
+func (w *Writer) anyPart(p string, all []record.Replica) bool {
+	return slices.ContainsFunc(all, func(r record.Replica) bool {
+		part, _ := w.veil.Part(p, &r)
+		return part
+	})
 }
 
 // destination returns what is at to, nil if nothing is, and who may have
@@ -277,7 +289,11 @@ func (m *move) step(ctx context.Context, s step) error {
 	if err := m.w.parents(ctx, s.st, s.to, m.to); err != nil {
 		return err
 	}
-	return m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)
+	err := m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)
+	if err == nil || plugins.KindOf(err).Silent() {
+		m.w.veil.Show(m.to, s.st.ID(), true)
+	}
+	return err
 }
 
 func (w *Writer) rename(ctx context.Context, st *federator.Storage, from, to string, replace bool) error {

@@ -81,6 +81,14 @@ func (o *once) Read(p []byte) (int, error) {
 
 // put stores the file on one storage.
 func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
+	entry, err := w.putOn(ctx, st, plan, body, file)
+	if err == nil || plugins.KindOf(err).Silent() {
+		w.veil.Show(plan.path, st.ID(), false)
+	}
+	return entry, err
+}
+
+func (w *Writer) putOn(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
 	own := where(st, plan)
 	if !slices.Contains(plan.parents, st.ID()) {
 		if err := w.parents(ctx, st, own, plan.path); err != nil {
@@ -244,8 +252,14 @@ func (w *Writer) settle(ctx context.Context, s *federator.Session, p string, ids
 	if !others {
 		return
 	}
+	whole := func(r *record.Replica) int {
+		if part, _ := w.veil.Part(p, r); part {
+			return 0 // it may never be a file; if it comes to be one, that is seen to then
+		}
+		return 1
+	}
 	newest := slices.MaxFunc(found.Replicas, func(a, b record.Replica) int {
-		return cmp.Or(cmp.Compare(a.ModTime, b.ModTime), cmp.Compare(a.Endpoint, b.Endpoint))
+		return cmp.Or(cmp.Compare(whole(&a), whole(&b)), cmp.Compare(a.ModTime, b.ModTime), cmp.Compare(a.Endpoint, b.Endpoint))
 	})
 	w.log.Info("a file was written twice at once; the newest stays", "path", p)
 	w.replace(ctx, s, &plan{path: p, old: found}, newest.Endpoint)
@@ -271,13 +285,13 @@ func (w *Writer) exhume(ctx context.Context, st *federator.Storage, p string) er
 				continue
 			}
 			// That of a tree is of another path.
-			lies := storageOf(s, at, g.Endpoint)
-			if lies == nil {
+			holder := storageOf(s, at, g.Endpoint)
+			if holder == nil {
 				continue
 			}
 			// What others have seen to already may hold something living by now.
 			if lasts, err := w.veil.Lasts(ctx, g); err != nil || lasts {
-				if err := w.remains(ctx, lies, g, g.Tree); err != nil {
+				if err := w.remains(ctx, holder, g, g.Tree); err != nil {
 					return err
 				}
 			}

@@ -23,9 +23,10 @@ type Target struct {
 // afresh until the new file is whole. Where the best place cannot be reached by
 // clients, or does not fetch, carry is true, and the file is to be Put.
 //
-// So it is too where the size is not announced and there are copies elsewhere:
-// when they may go is not to be seen from outside of a storage that shows a
-// file while it grows.
+// So it is too where there are copies elsewhere and it could not be seen from
+// outside when they may go: where the size is not announced, of a storage that
+// shows a file while it grows; and where the file is there already, of equal size,
+// and has no time that tells the new one from it.
 func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, carry bool, err error) {
 	letGo, err := w.begin(ctx, hold{path: p})
 	if err != nil {
@@ -40,7 +41,7 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 	}
 	st := plan.choice[0]
 	others := w.others(s, plan, st.ID())
-	if !st.Redirects() || file.Pull && !pulls(st) || file.Size < 0 && len(others) > 0 {
+	if !st.Redirects() || file.Pull && !pulls(st) || len(others) > 0 && !plan.tells(st.ID()) {
 		return Target{}, true, nil
 	}
 	own, method := where(st, plan), "PUT"
@@ -65,6 +66,16 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 	w.f.Told() // the client may ask another front end as soon as it has sent the file
 	st.Sent()
 	return Target{Endpoint: st.Name(), URL: l.URL, Replaced: plan.exists()}, false, nil
+}
+
+// tells reports whether it is to be seen, from what a storage says of the file,
+// that the new one has come.
+func (p *plan) tells(id record.ID) bool {
+	old, ok := p.oldOf(id)
+	if !ok || old.Size != p.size {
+		return p.size >= 0
+	}
+	return old.ModTime != 0 && old.ModTime < time.Now().Truncate(time.Second).UnixNano()
 }
 
 // pulls reports whether a storage fetches files from other servers.
@@ -95,7 +106,7 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 		most, latest = atMostBlind, lookBlindly
 	}
 	var coming *veil.Coming
-	if size >= 0 && len(others) > 0 {
+	if size >= 0 {
 		coming = &veil.Coming{Endpoint: st.ID(), Size: size, Old: plan.graveOf(st.ID()), Graves: others}
 	}
 	done, overtaken := w.veil.AwaitComing(plan.path, most, coming)
@@ -112,6 +123,9 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 			select {
 			case <-ctx.Done():
 				timer.Stop()
+				if last.Endpoint != 0 && time.Since(since) >= settled {
+					w.forsake(plan.path, st.ID())
+				}
 				end(true) // unless this front end is at its end
 				return
 			case <-timer.C:
@@ -159,6 +173,25 @@ func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID, overtake
 	w.settle(ctx, s, plan.path, id)
 	w.f.Told() // who comes next is to know what is buried
 	return true
+}
+
+// forsake is the end of waiting for a file. What has come of it shows from now on,
+// but not beside files that others have put there since.
+func (w *Writer) forsake(p string, id record.ID) {
+	letGo, ok := w.pass(hold{path: p})
+	if !ok {
+		return
+	}
+	defer letGo()
+	s := w.f.Enter()
+	defer s.Leave()
+	if found, err := w.f.Ask(w.ctx, p, nobody); err == nil {
+		for _, r := range found.Replicas {
+			if part, _ := w.veil.Part(p, &r); part && r.Endpoint == id && len(found.Replicas) > 1 {
+				w.supplant(w.ctx, s, []veil.Grave{veil.Of(p, &r)}, p)
+			}
+		}
+	}
 }
 
 // changed reports whether a copy is another one than before. Where a storage

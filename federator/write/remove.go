@@ -3,6 +3,7 @@ package write
 import (
 	"context"
 	"errors"
+	"iter"
 	"path"
 	"slices"
 	"sync"
@@ -105,7 +106,36 @@ func (r *removal) survey(ctx context.Context, p string, kind plugins.EntryKind, 
 			return err
 		}
 	}
+	for c, err := range r.parts(ctx, p) {
+		if err == nil {
+			err = r.survey(ctx, path.Join(p, c.Name), c.Kind(), &c.Facts)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// parts yields the children of a directory to which clients are sending files,
+// of which listings say nothing before they are whole.
+func (r *removal) parts(ctx context.Context, dir string) iter.Seq2[*record.Child, error] {
+	return func(yield func(*record.Child, error) bool) {
+		for _, p := range r.w.veil.SentTo(dir) {
+			found, err := r.w.f.Ask(ctx, p, r.client)
+			var absent *federator.Absent
+			if errors.As(err, &absent) {
+				continue
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&record.Child{Name: path.Base(p), Facts: found.Facts}, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (r *removal) gone() {
@@ -250,6 +280,13 @@ func (r *removal) children(ctx context.Context, p string) (all []record.Child, m
 			return nil, nil, err
 		}
 		all = append(all, *c)
+	}
+	for c, err := range r.parts(ctx, p) {
+		if err != nil {
+			return nil, nil, err
+		}
+		same := func(other record.Child) bool { return other.Name == c.Name }
+		all = append(slices.DeleteFunc(all, same), *c)
 	}
 	return all, d.Missing(), nil
 }

@@ -45,6 +45,17 @@ func (w *Writer) begin(ctx context.Context, wanted ...hold) (letGo func(), err e
 	return letGo, err
 }
 
+// Amend has do change what belongs to path besides its content, while nobody else
+// changes any of it.
+func (w *Writer) Amend(ctx context.Context, p string, do func() error) error {
+	letGo, err := w.take(ctx, hold{path: p})
+	if err != nil {
+		return err
+	}
+	defer letGo()
+	return do()
+}
+
 // passing is how long what is done in the background waits for those who change a
 // path. There is another round.
 const passing = time.Second
@@ -97,7 +108,7 @@ func (w *Writer) conclude(ctx context.Context, h hold) {
 	for p, all := range comings {
 		for _, c := range all {
 			st := storageOf(s, p, c.Endpoint)
-			if st == nil || st.Down() {
+			if len(c.Graves) == 0 || st == nil || st.Down() {
 				continue
 			}
 			if r, ok := w.copyOn(s, st); ok && c.Arrived(p, r) {
