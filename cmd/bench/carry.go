@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -21,26 +21,33 @@ const (
 )
 
 // carries measures what Canopy carries itself, against the same transfer straight
-// to the storage, a WebDAV server over files.
+// to the storage: curl, and Apache.
 func carries(ctx context.Context, b *bench) error {
 	dir := filepath.Join(b.dir, "files")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(dir, "large"))
+	upload := filepath.Join(b.dir, "upload")
+	for name, size := range map[string]int64{filepath.Join(dir, "large"): carried, upload: carryPart} {
+		f, err := os.Create(name)
+		if err != nil {
+			return err
+		}
+		_, err = io.CopyN(f, zeros{}, size)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	curl, err := installed("curl", "curl")
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, zeros{}, carried)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	storage, err := b.start(ctx, "files", dir, 2)
+	storage, stop, err := b.apache(ctx, dir)
 	if err != nil {
 		return err
 	}
-	defer storage.stop()
-	config, err := b.keep("carry.yaml", fmt.Appendf(nil, "listen: 127.0.0.1:0\naccess: [{path: /, write: [anyone], delete: [anyone]}]\nendpoints:\n  - {name: files, type: dav, url: \"http://%s/\", write: true, access: proxy}\n", storage.addr))
+	defer stop()
+	config, err := b.keep("carry.yaml", fmt.Appendf(nil, "listen: 127.0.0.1:0\naccess: [{path: /, write: [anyone], delete: [anyone]}]\nendpoints:\n  - {name: files, type: dav, url: \"http://%s/\", write: true, access: proxy}\n", storage))
 	if err != nil {
 		return err
 	}
@@ -49,10 +56,11 @@ func carries(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer server.stop()
-	c := carrier{ctx: ctx, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}, buffer: make([]byte, 256<<10)}
-	defer c.client.CloseIdleConnections()
-	if _, err := c.get(server.addr); err != nil { // all is known from here on
-		return err
+	c := carrier{ctx: ctx, curl: curl, upload: upload}
+	for _, addr := range []string{storage, server.addr} { // all is known from here on
+		if _, err := c.get(addr); err != nil {
+			return err
+		}
 	}
 	idle, err := server.resident()
 	if err != nil {
@@ -64,7 +72,7 @@ func carries(ctx context.Context, b *bench) error {
 			to *sample
 			do func(addr string) (time.Duration, error)
 		}{{&down, c.get}, {&up, c.put}} {
-			straight, err := way.do(storage.addr)
+			straight, err := way.do(storage)
 			if err != nil {
 				return err
 			}
@@ -79,8 +87,8 @@ func carries(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.least("download of 2 GiB, to straight from the storage", down, 0.85)
-	b.least("upload of 512 MiB, to straight to the storage", up, 0.85)
+	b.least("download of 2 GiB, to straight from Apache", down, 0.85)
+	b.least("upload of 512 MiB, to straight to Apache", up, 0.85)
 	b.row("memory beyond what it had before", size(most-idle), "<= "+size(carryMemory), most-idle <= carryMemory)
 	return nil
 }
@@ -95,42 +103,35 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// carrier moves the file.
+// carrier moves the files.
 type carrier struct {
-	ctx    context.Context
-	client *http.Client
-	buffer []byte
+	ctx          context.Context
+	curl, upload string
 }
 
 func (c *carrier) get(addr string) (time.Duration, error) {
-	return c.ask(http.MethodGet, "http://"+addr+"/large", nil, 0)
+	return c.run(carried, "http://"+addr+"/large")
 }
 
 func (c *carrier) put(addr string) (time.Duration, error) {
-	return c.ask(http.MethodPut, "http://"+addr+"/new", io.LimitReader(zeros{}, carryPart), carryPart)
+	return c.run(carryPart, "-T", c.upload, "http://"+addr+"/new")
 }
 
-func (c *carrier) ask(method, url string, body io.Reader, size int64) (time.Duration, error) {
-	req, err := http.NewRequestWithContext(c.ctx, method, url, body)
+// run has curl move so many bytes, and returns how long it took.
+func (c *carrier) run(size int64, args ...string) (time.Duration, error) {
+	const told = "%{http_code} %{size_download} %{size_upload} %{time_total}"
+	out, err := exec.CommandContext(c.ctx, c.curl, append([]string{"-s", "-S", "-o", os.DevNull, "-w", told}, args...)...).Output()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("curl %s: %w", args, err)
 	}
-	req.ContentLength = size
-	began := time.Now()
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return 0, err
+	var status int
+	var down, up int64
+	var took float64
+	if _, err := fmt.Sscan(string(out), &status, &down, &up, &took); err != nil {
+		return 0, fmt.Errorf("curl says %q: %w", out, err)
 	}
-	defer resp.Body.Close()
-	n, err := io.CopyBuffer(writeOnly{io.Discard}, resp.Body, c.buffer)
-	switch {
-	case err != nil:
-		return 0, err
-	case resp.StatusCode/100 != 2, method == http.MethodGet && n != carried:
-		return 0, fmt.Errorf("%s %s: %s, %d bytes", method, url, resp.Status, n)
+	if status/100 != 2 || max(down, up) != size {
+		return 0, fmt.Errorf("curl %s: status %d, %d bytes", args, status, max(down, up))
 	}
-	return time.Since(began), nil
+	return time.Duration(took * float64(time.Second)), nil
 }
-
-// writeOnly keeps io.CopyBuffer from using another buffer.
-type writeOnly struct{ io.Writer }

@@ -42,7 +42,7 @@ var figures = []figure{
 	{"frozen", "first requests with one of six endpoints frozen, then refusing", frozen},
 	{"burst", "100 first requests at once, and shares among equals", bursts},
 	{"heap", "a million cached entries", heap},
-	{"carry", "files that go through Canopy, against straight to the storage", carries},
+	{"carry", "files that go through Canopy, by curl, against straight to Apache", carries},
 }
 
 // bench is one run of the program.

@@ -30,7 +30,6 @@ var kinds = map[string]func(ctx context.Context, about string) (addr string, err
 	"instant": instant,
 	"bare":    bare,
 	"webdav":  memory,
-	"files":   files,
 }
 
 // serve is the whole life of a server process: it ends with standard input.
@@ -173,11 +172,6 @@ func memory(ctx context.Context, about string) (string, error) {
 		f.Close()
 	}
 	return listen(&webdav.Handler{FileSystem: fs, LockSystem: webdav.NewMemLS()})
-}
-
-// files is x/net/webdav over the directory about.
-func files(_ context.Context, about string) (string, error) {
-	return listen(&webdav.Handler{FileSystem: webdav.Dir(about), LockSystem: webdav.NewMemLS()})
 }
 
 func listen(h http.Handler) (string, error) {
