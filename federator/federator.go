@@ -174,6 +174,7 @@ type Federator struct {
 
 	// forgotten counts what was dropped from the cache for being wrong.
 	forgotten atomic.Uint64
+	lately    lately
 
 	flights  flights[*flight]
 	listers  flights[*lister]

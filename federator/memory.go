@@ -231,6 +231,9 @@ func listingLifetime(l *record.Listing, g *generation) cache.Item[*record.Listin
 // asked right now was asked before that and is not remembered.
 func (f *Federator) Forget(keys []string) {
 	f.forgotten.Add(1)
+	if f.shared != nil {
+		f.lately.add(keys, time.Now().UnixNano())
+	}
 	for _, k := range keys {
 		if kind, p, _ := cut(k); kind == listingKey {
 			f.listers.leave(p, (*lister).void)

@@ -50,7 +50,7 @@ func (f *Federator) recall(ctx context.Context, g *generation, p string) known {
 	if len(values) != 2 {
 		return known{}
 	}
-	if r, learned, err := record.ParseRecord(values[0], &f.sets, now); err == nil {
+	if r, learned, err := record.ParseRecord(values[0], &f.sets, now); err == nil && f.lately.believes(entryKey+p, learned) {
 		r.Facts = r.Only(func(r *record.Replica) bool { return g.read(r.Endpoint) })
 		r.Coverage = f.among(r.Coverage, g.read)
 		item := lifetime(r, g, learned)
@@ -90,7 +90,7 @@ func (f *Federator) recallListing(ctx context.Context, g *generation, dir string
 // anything was forgotten since mark.
 func (f *Federator) recalled(g *generation, dir string, value []byte, now int64, mark uint64) *record.Listing {
 	l, err := record.ParseListing(value, &f.sets, now)
-	if err != nil {
+	if err != nil || !f.lately.believes(listingKey+dir, l.Learned) {
 		return nil
 	}
 	l = f.only(l, g.read)

@@ -83,6 +83,27 @@ func TestFrontEndsShareWhatTheyLearn(t *testing.T) {
 	})
 }
 
+// TestLateWordIsNotBelieved: a front end that has learned something before it became
+// wrong gives it to the shared cache after that.
+func TestLateWordIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &memory{}
+		a := newSite("a", nil)
+		a.Mkdir("/d")
+		slow, other := federate(t, settings(), shared, a), federate(t, settings(), shared, a)
+		time.Sleep(time.Second)
+		equal(t, "learned", verdict(slow, "/d/f"), "absent")
+		names, missing := listing(t, slow, "/d")
+		equal(t, "learned", names+missing, "")
+		time.Sleep(time.Second) // what they learned is in the shared cache
+		a.Put("/d/f", memFile("1"))
+		other.Forget([]string{"e:/d/f", "l:/d"})
+		equal(t, "the other", verdict(other, "/d/f"), "file")
+		names, missing = listing(t, other, "/d")
+		equal(t, "the other", names+missing, "f")
+	})
+}
+
 func TestHostileValuesAreMisses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &memory{m: map[string][]byte{
