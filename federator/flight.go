@@ -84,6 +84,7 @@ type asked struct {
 	replica record.Replica
 	kind    plugins.Kind // why silent
 	down    bool         // not asked at all
+	partly  bool         // silent because there is only a part of it
 	told    bool         // not asked, since its answer, or that it gives none, was known
 }
 
@@ -364,7 +365,7 @@ func (fl *flight) ask(i int, m *member) {
 	case kind == plugins.NotFound || kind == plugins.NotDirectory:
 		a.reply = denies
 	default:
-		a.reply, a.kind = silent, kind
+		a.reply, a.kind, a.partly = silent, kind, err == nil
 	}
 	fl.pending--
 	fl.last = now.UnixNano()
@@ -446,15 +447,27 @@ func (fl *flight) make() *record.Record {
 			}
 		}
 	}
-	if len(replicas) > 1 && fl.f.outside.Veil.Awaited(fl.path) {
+	if len(replicas) > 0 && fl.f.outside.Veil.Awaited(fl.path) {
 		all := replicas
-		replicas = slices.DeleteFunc(slices.Clone(all), func(r record.Replica) bool { return fl.f.outside.Veil.Outdated(fl.path, &r, all) })
+		replicas = slices.DeleteFunc(slices.Clone(all), func(r record.Replica) bool { return fl.f.outside.Veil.Outdated(fl.path, &r, all, fl.doubtful) })
 	}
 	// Of many candidates few hold a path, and the record is there to stay.
 	r.Facts = record.Agree(slices.Clone(replicas))
 	r.Silences = slices.Clip(r.Silences)
 	r.Coverage = fl.f.sets.Of(covered)
 	return r
+}
+
+// doubtful reports whether an endpoint has not answered, and may have the path for all
+// that is known. To who changes the path, what others have is no less there for that.
+// fl.mu is held.
+func (fl *flight) doubtful(id record.ID) bool {
+	i := slices.IndexFunc(fl.asked, func(a asked) bool { return a.ID == id })
+	if i < 0 || fl.changes || fl.asked[i].reply != silent || fl.asked[i].partly {
+		return false
+	}
+	s := fl.asked[i].state
+	return s.Condition() != health.Down || fl.last-s.Since() < int64(fl.g.DoubtFor)
 }
 
 // stat asks the endpoint for path, at each of its own paths for it.

@@ -155,6 +155,9 @@ func (f *Federator) lookup(ctx context.Context, path string, need Need, c *choic
 	g := f.gen.Load()
 	now := time.Now().UnixNano()
 	k := f.known(g, path, now)
+	if f.outside.Veil.Awaited(path) {
+		need = All // whoever answers first may be the one that is written over
+	}
 	switch {
 	case k.state == cache.Fresh && f.settled(g, path, k.Record, now):
 		f.counters.Hits.Add(1)

@@ -17,8 +17,9 @@ type Veil interface {
 	// because it was deleted or written over and only has not gone yet.
 	Hides(path string, r *record.Replica) bool
 	// Outdated reports whether an endpoint's copy of path is not to be seen
-	// beside the others, because one of them has just taken its place.
-	Outdated(path string, r *record.Replica, all []record.Replica) bool
+	// beside the others, because one of them has just taken its place, or may
+	// have, on an endpoint of which it is not known: doubtful.
+	Outdated(path string, r *record.Replica, all []record.Replica, doubtful func(record.ID) bool) bool
 	// Part reports whether an endpoint's copy of path is not to be seen because it
 	// is only the beginning of a file that a client is sending there. over is
 	// whether something was there before, of which then nothing is left.
@@ -39,7 +40,7 @@ type Veil interface {
 type open struct{}
 
 func (open) Hides(string, *record.Replica) bool { return false }
-func (open) Outdated(string, *record.Replica, []record.Replica) bool {
+func (open) Outdated(string, *record.Replica, []record.Replica, func(record.ID) bool) bool {
 	return false
 }
 func (open) Part(string, *record.Replica) (is, over bool) { return false, false }

@@ -25,9 +25,11 @@ type awaited struct {
 	// Coming is nil where the bytes come through the front end, which knows
 	// when they are there.
 	Coming *Coming `json:"coming,omitempty"`
-	// Shown is that something else was put at that endpoint since: what is seen
-	// there is no part of it.
+	// Shown is that something else was put at that endpoint since, and nobody
+	// knows how it looks: what is seen there is not taken for a part.
 	Shown bool `json:"shown,omitempty"`
+	// come is that the file was seen where it was to come to. That may be silent since.
+	come bool
 	// overtaken is that something else has begun to be written to the path since.
 	overtaken bool
 }
@@ -42,6 +44,8 @@ type Coming struct {
 	Old *Grave `json:"old,omitempty"`
 	// Graves are the copies elsewhere that it takes the place of.
 	Graves []Grave `json:"graves"`
+	// Come is whether it was seen there by somebody who read the path (Comings).
+	Come bool `json:"-"`
 }
 
 // Arrived reports whether the file is among the copies of its path.
@@ -51,10 +55,11 @@ func (c *Coming) Arrived(p string, all ...record.Replica) bool {
 	})
 }
 
-// part reports whether a copy of the path is only the beginning of the file.
-func (a *awaited) part(r *record.Replica) bool {
+// concerns reports whether a copy of the path may be what is coming, as far as it
+// has come.
+func (a *awaited) concerns(r *record.Replica) bool {
 	c := a.Coming
-	return c != nil && !a.Shown && r.Kind == plugins.File && r.Endpoint == c.Endpoint && 0 <= r.Size && r.Size < c.Size && (c.Old == nil || !c.Old.Holds(string(a.Path), r))
+	return c != nil && !a.Shown && r.Kind == plugins.File && r.Endpoint == c.Endpoint && 0 <= r.Size && r.Size <= c.Size && (c.Old == nil || !c.Old.Holds(string(a.Path), r))
 }
 
 // Part implements federator.Veil.
@@ -65,25 +70,65 @@ func (v *Veil) Part(p string, r *record.Replica) (is, over bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	for _, a := range v.awaited[p] {
-		if a.part(r) {
-			is, over = true, over || a.Coming.Old != nil
+		if !a.concerns(r) {
+			continue
 		}
+		if r.Size == a.Coming.Size {
+			return false, false // it is the whole of it
+		}
+		is, over = true, over || a.Coming.Old != nil
 	}
 	return is, over
 }
 
 // Outdated implements federator.Veil.
-func (v *Veil) Outdated(p string, r *record.Replica, all []record.Replica) bool {
+func (v *Veil) Outdated(p string, r *record.Replica, all []record.Replica, doubtful func(record.ID) bool) bool {
 	if v.busy.Load() == 0 {
 		return false
 	}
+	outdated, come := v.outdated(p, r, all, doubtful)
+	if come {
+		v.come(p, all)
+	}
+	return outdated
+}
+
+// outdated is Outdated; come is that a file was seen of which that was not known.
+func (v *Veil) outdated(p string, r *record.Replica, all []record.Replica, doubtful func(record.ID) bool) (is, come bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool {
-		c := a.Coming
-		return c != nil && !a.overtaken && slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Holds(p, r) }) && c.Arrived(p, all...)
-	})
+	for i := range v.awaited[p] {
+		a := &v.awaited[p][i]
+		if a.Coming == nil || len(a.Coming.Graves) == 0 {
+			continue
+		}
+		if arrived := !a.come && a.Coming.Arrived(p, all...); arrived {
+			come = true
+		} else if !a.come && !doubtful(a.Coming.Endpoint) {
+			continue
+		}
+		is = is || slices.ContainsFunc(a.Coming.Graves, func(g Grave) bool { return g.Holds(p, r) })
+	}
+	return is, come
 }
+
+// come remembers that what is coming to p is among all.
+func (v *Veil) come(p string, all []record.Replica) {
+	v.mu.Lock()
+	for i := range v.awaited[p] {
+		a := &v.awaited[p][i]
+		a.come = a.come || a.Coming != nil && a.Coming.Arrived(p, all...)
+	}
+	v.mu.Unlock()
+	select {
+	case v.news <- p:
+	default: // whoever writes there next sees to it
+	}
+}
+
+// News yields paths of which somebody has seen that the file has come that takes the
+// place of others: they are to be buried before its endpoint may fall silent.
+func (v *Veil) News() <-chan string { return v.news }
 
 // Awaited implements federator.Veil.
 func (v *Veil) Awaited(p string) bool {
@@ -139,8 +184,39 @@ func (v *Veil) AwaitComing(p string, atMost time.Duration, coming *Coming) (done
 	}
 }
 
+// Ask has other front ends say again what is known by word alone.
+func (v *Veil) Ask() { v.f.Tell(wordAsk) }
+
+// repeat says again what is awaited, by whoever, and which graves the ledger may not
+// have. Those who have heard that it is over know better.
+func (v *Veil) repeat() {
+	var all []awaited
+	var graves []Grave
+	v.mu.RLock()
+	for _, at := range v.awaited {
+		all = append(all, at...)
+	}
+	for _, at := range v.graves {
+		for _, g := range at {
+			if g.kept == 0 {
+				graves = append(graves, g)
+			}
+		}
+	}
+	v.mu.RUnlock()
+	for _, g := range graves {
+		v.say(wordBury, g)
+		v.forget(&g)
+	}
+	for _, a := range all {
+		if a.ID != "" { // else it comes from the ledger, as it does to others
+			v.say(wordAwait, a)
+		}
+	}
+}
+
 // Comings returns what clients are sending to p themselves, or below it, by path,
-// and what it takes the place of. What was overtaken is not among it.
+// and what it takes the place of.
 func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
 	if v.busy.Load() == 0 {
 		return nil
@@ -150,8 +226,10 @@ func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
 	all := make(map[string][]Coming)
 	for at := range v.at(p, tree) {
 		for _, a := range v.awaited[at] {
-			if a.Coming != nil && !a.overtaken {
-				all[at] = append(all[at], *a.Coming)
+			if a.Coming != nil {
+				c := *a.Coming
+				c.Come = a.come
+				all[at] = append(all[at], c)
 			}
 		}
 	}
@@ -159,26 +237,67 @@ func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
 }
 
 // Show has all front ends know that something was put at an endpoint's p, and below
-// it if tree, by others than the clients who are sending it files there: from now on
-// what is there is no part of those.
-func (v *Veil) Show(p string, id record.ID, tree bool) {
+// it if tree, by others than the clients who are sending files to those paths
+// themselves: it is no part of them, and nothing that they take the place of. r is
+// how it looks, nil if nobody knows.
+func (v *Veil) Show(p string, id record.ID, tree bool, r *record.Replica) {
 	if v.busy.Load() == 0 {
 		return
 	}
-	var shown []awaited
+	var again []awaited
 	v.mu.Lock()
 	for at := range v.at(p, tree) {
 		for i := range v.awaited[at] {
-			if a := &v.awaited[at][i]; a.Coming != nil && a.Coming.Endpoint == id && !a.Shown {
-				a.Shown = true
-				shown = append(shown, *a)
+			if a := &v.awaited[at][i]; a.touches(id) {
+				a.show(id, r)
+				again = append(again, *a)
 			}
 		}
 	}
 	v.mu.Unlock()
-	for _, a := range shown {
+	for _, a := range again {
 		v.say(wordAwait, a)
 		v.f.Written(string(a.Path))
+	}
+}
+
+// Sent reports whether a client is sending a file to p itself, or to a path below it
+// if tree, which comes to an endpoint, or takes the place of what is there.
+func (v *Veil) Sent(p string, id record.ID, tree bool) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for at := range v.at(p, tree) {
+		for i := range v.awaited[at] {
+			if v.awaited[at][i].touches(id) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// touches reports whether what is at an endpoint matters.
+func (a *awaited) touches(id record.ID) bool {
+	c := a.Coming
+	return c != nil && (c.Endpoint == id || slices.ContainsFunc(c.Graves, func(g Grave) bool { return g.Endpoint == id }))
+}
+
+// show is Veil.Show for one.
+func (a *awaited) show(id record.ID, r *record.Replica) {
+	c := *a.Coming
+	a.Coming = &c // others may be reading the old one
+	c.Graves = slices.DeleteFunc(slices.Clone(c.Graves), func(g Grave) bool {
+		return g.Endpoint == id && (r == nil || g.Holds(string(a.Path), r))
+	})
+	if c.Endpoint != id {
+		return
+	}
+	if a.Shown = r == nil; r != nil {
+		old := Of(string(a.Path), r)
+		c.Old = &old
 	}
 }
 
@@ -223,18 +342,17 @@ func (v *Veil) expect(a awaited) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	p := string(a.Path)
+	if v.ended.has(a.ID) {
+		return // somebody has said it again who had not heard that
+	}
 	if i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID }); i >= 0 {
-		a.overtaken = v.awaited[p][i].overtaken
-		a.Shown = a.Shown || v.awaited[p][i].Shown
+		old := &v.awaited[p][i]
+		a.overtaken, a.come = old.overtaken, old.come
 		v.awaited[p][i] = a
 		return
 	}
 	for i := range v.awaited[p] {
-		old := &v.awaited[p][i]
-		old.overtaken = true
-		if c := a.Coming; c != nil && old.Coming != nil && old.Coming.Endpoint == c.Endpoint {
-			old.Shown = true // what is there now is a part of the new one, or the whole of it
-		}
+		v.awaited[p][i].overtaken = true
 	}
 	v.dirs[path.Dir(p)]++
 	v.busy.Add(1)
@@ -243,6 +361,9 @@ func (v *Veil) expect(a awaited) {
 
 // arrived takes back what was awaited, and what was Expected at its path.
 func (v *Veil) arrived(gone awaited) {
+	v.mu.Lock()
+	v.ended.add(gone.ID)
+	v.mu.Unlock()
 	v.retire(string(gone.Path), func(a *awaited) bool { return a.ID == gone.ID || a.ID == "" })
 }
 
@@ -277,3 +398,21 @@ func (v *Veil) Expire(now int64) {
 		}
 	}
 }
+
+// ended are the IDs of what is no longer awaited, as far back as words can be late.
+type ended struct{ now, before map[string]bool }
+
+// mostEnded is how many of them are kept twice.
+const mostEnded = 5000
+
+func (e *ended) add(id string) {
+	if id == "" {
+		return
+	}
+	if e.now == nil || len(e.now) >= mostEnded {
+		e.now, e.before = make(map[string]bool), e.now
+	}
+	e.now[id] = true
+}
+
+func (e *ended) has(id string) bool { return e.now[id] || e.before[id] }

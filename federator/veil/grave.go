@@ -30,6 +30,8 @@ type Grave struct {
 	// kept is when the ledger had it for certain, in Unix nanoseconds; 0 is not
 	// known. Who has only heard of a grave does not know.
 	kept int64
+	// heard is when this front end was told of it, in Unix nanoseconds.
+	heard int64
 	// unkept is that the ledger did not take it.
 	unkept bool
 }

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,8 @@ type Veil struct {
 	graves  map[string][]Grave
 	awaited map[string][]awaited
 	dirs    map[string]int // how many awaited are in a directory
+	ended   ended
+	news    chan string
 	// filled are graves that are no more, by place, with when they were dug: an
 	// old word, or an old look into the ledger, does not dig them again.
 	filled map[string]int64
@@ -61,8 +64,11 @@ var _ federator.Veil = (*Veil)(nil)
 
 // New returns a veil that hides nothing yet. ledger may be nil.
 func New(ledger Ledger) *Veil {
-	return &Veil{ledger: ledger, graves: make(map[string][]Grave), awaited: make(map[string][]awaited), dirs: make(map[string]int), filled: make(map[string]int64)}
+	return &Veil{ledger: ledger, graves: make(map[string][]Grave), awaited: make(map[string][]awaited), dirs: make(map[string]int), filled: make(map[string]int64), news: make(chan string, mostNews)}
 }
+
+// mostNews is how many paths may wait for whoever hears the News.
+const mostNews = 1000
 
 // Attach gives the veil the federator that looks through it, by which it speaks
 // to others. It is called once, before anything is buried or awaited.
@@ -97,10 +103,12 @@ func (v *Veil) lies(p string, is func(*Grave) bool) bool {
 	}
 }
 
-// The words by which veils tell each other what they know, before JSON.
+// The words by which veils tell each other what they know, before JSON, and by which
+// they ask for it.
 const (
 	wordAwait  = "await "
 	wordDone   = "done "
+	wordAsk    = "ask"
 	wordBury   = "bury "
 	wordUnbury = "unbury "
 )
@@ -108,6 +116,8 @@ const (
 // Heard implements federator.Veil. What it takes comes from outside.
 func (v *Veil) Heard(word string) {
 	switch {
+	case word == wordAsk:
+		v.repeat()
 	case strings.HasPrefix(word, wordAwait):
 		var a awaited
 		if json.Unmarshal([]byte(word[len(wordAwait):]), &a) == nil && path.IsAbs(string(a.Path)) {
@@ -121,6 +131,7 @@ func (v *Veil) Heard(word string) {
 	case strings.HasPrefix(word, wordBury):
 		var g Grave
 		if json.Unmarshal([]byte(word[len(wordBury):]), &g) == nil && path.IsAbs(string(g.Path)) {
+			g.heard = time.Now().UnixNano()
 			v.dig(g)
 		}
 	case strings.HasPrefix(word, wordUnbury):
@@ -140,42 +151,71 @@ func (v *Veil) say(word string, x any) {
 }
 
 // Bury hides copies everywhere, and reports which of them that outlives the
-// front ends that run now.
+// front ends that run now. Clocks of front ends may differ: what is buried now
+// was dug after all that was dug there before, and graves tells so afterwards.
 func (v *Veil) Bury(ctx context.Context, graves []Grave) (kept []bool) {
 	kept = make([]bool, len(graves))
+	before := make([][]Grave, len(graves))
+	for i := range graves { // all at once, for whoever reads meanwhile
+		g := &graves[i]
+		v.mu.RLock()
+		g.Dug = max(g.Dug, v.latest(g)+1)
+		before[i] = slices.DeleteFunc(slices.Clone(v.graves[string(g.Path)]), func(old Grave) bool { return old.Endpoint != g.Endpoint })
+		v.mu.RUnlock()
+		v.dig(*g)
+		v.say(wordBury, *g)
+	}
+	if v.ledger == nil {
+		return kept
+	}
 	for i, g := range graves {
-		v.dig(g)
-		v.say(wordBury, g)
-		if v.ledger == nil {
-			continue
-		}
-		b, err := json.Marshal(g)
-		if err == nil {
-			err = v.ledger.Put(ctx, g.Key(), b)
-		}
-		if err != nil {
+		if err := v.keep(ctx, g); err != nil {
 			v.log.Warn("what is to be removed would be forgotten if all front ends stop before", "path", string(g.Path), "err", err)
 			g.unkept = true
 			v.dig(g)
 			continue
 		}
 		kept[i] = true
-		g.kept = time.Now().UnixNano()
-		v.dig(g)
+		for _, old := range before[i] {
+			// Who takes the new one out knows nothing of it.
+			if err := v.ledger.Delete(ctx, old.Key()); err != nil {
+				v.log.Info("a grave stays in the ledger for now", "path", string(g.Path), "err", err)
+			}
+		}
 	}
 	return kept
 }
 
-// Unbury forgets a Grave whose copy has gone.
+// Unbury forgets a grave whose copy has gone.
 func (v *Veil) Unbury(ctx context.Context, g Grave) {
 	if v.ledger != nil {
 		if err := v.ledger.Delete(ctx, g.Key()); err != nil {
-			v.log.Warn("a Grave stays in the ledger", "path", string(g.Path), "err", err)
+			v.log.Warn("a grave stays in the ledger", "path", string(g.Path), "err", err)
 			return
 		}
 	}
 	v.fill(g)
 	v.say(wordUnbury, g)
+}
+
+// Left returns those graves that nobody has dug yet: of what was to be buried by
+// whoever comes first, others may have seen to it.
+func (v *Veil) Left(graves []Grave) []Grave {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.DeleteFunc(slices.Clone(graves), func(g Grave) bool { return g.Dug <= v.latest(&g) })
+}
+
+// latest is when the last grave of the same copy was dug that there is, or was. The
+// lock is held.
+func (v *Veil) latest(g *Grave) int64 {
+	last := v.filled[g.place()]
+	for i := range v.graves[string(g.Path)] {
+		if old := &v.graves[string(g.Path)][i]; old.Endpoint == g.Endpoint {
+			last = max(last, old.Dug)
+		}
+	}
+	return last
 }
 
 func (v *Veil) dig(g Grave) {
@@ -188,6 +228,9 @@ func (v *Veil) dig(g Grave) {
 	for i, old := range v.graves[p] {
 		if old.Endpoint == g.Endpoint {
 			if old.Dug <= g.Dug {
+				if old.Dug == g.Dug { // told once more
+					g.kept, g.unkept = max(g.kept, old.kept), g.unkept || old.unkept
+				}
 				if !old.Seen && !g.Seen {
 					g.Since = max(g.Since, old.Since)
 				}
@@ -233,7 +276,7 @@ func (v *Veil) fill(g Grave) {
 	}
 }
 
-// Has reports whether a Grave is still there.
+// Has reports whether a grave is still there.
 func (v *Veil) Has(g Grave) bool {
 	for _, is := range v.Graves(string(g.Path)) {
 		if is.Endpoint == g.Endpoint && is.Dug == g.Dug {
@@ -290,10 +333,16 @@ func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error
 			continue
 		}
 		g.kept = began
+		v.mu.RLock()
+		known := g.Dug <= v.latest(&g)
+		v.mu.RUnlock()
 		v.dig(g)
 		v.mu.RLock()
 		over := v.over(&g)
 		v.mu.RUnlock()
+		if !known {
+			v.forget(&g)
+		}
 		if over { // it was kept after it was no more, or while a later one was
 			if err := v.ledger.Delete(ctx, key); err != nil {
 				return nil, err
@@ -301,9 +350,42 @@ func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error
 		}
 	}
 	for _, g := range v.Graves("") {
-		if _, ok := kept[g.Key()]; !ok && g.kept != 0 && g.kept < began {
+		switch _, ok := kept[g.Key()]; {
+		case ok || g.unkept:
+		case g.kept != 0 && g.kept < began:
 			v.fill(g) // somebody has, and we were not told
+		case g.kept == 0 && g.heard < began-int64(keptWithin):
+			// Who has dug it died before it was kept.
+			if err := v.keep(ctx, g); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return others, nil
+}
+
+// forget has all front ends forget what lies in a grave: those who did not know of it
+// may remember that.
+func (v *Veil) forget(g *Grave) {
+	if g.Tree {
+		v.f.TreeWritten(string(g.Path))
+	} else {
+		v.f.Written(string(g.Path))
+	}
+}
+
+// keptWithin is how long a front end may take to keep a grave of which it has told.
+const keptWithin = 5 * time.Second
+
+// keep has the ledger keep a grave.
+func (v *Veil) keep(ctx context.Context, g Grave) error {
+	b, err := json.Marshal(g)
+	if err == nil {
+		err = v.ledger.Put(ctx, g.Key(), b)
+	}
+	if err == nil {
+		g.kept = time.Now().UnixNano()
+		v.dig(g)
+	}
+	return err
 }

@@ -3,10 +3,13 @@ package veil_test
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"canopy/federator"
 	"canopy/federator/record"
 	"canopy/federator/veil"
 )
@@ -200,6 +203,7 @@ func TestAwaited(t *testing.T) {
 	is("one", true)
 	say("await ", "two")
 	say("done ", "one")
+	say("await ", "one") // by one who had not heard that
 	is("another one", true)
 	say("done ", "one")
 	say("done ", "three")
@@ -234,4 +238,86 @@ func FuzzHeard(f *testing.F) {
 			t.Error("a grave cannot be filled")
 		}
 	})
+}
+
+// attached is a veil with a federator that looks through it.
+func attached(t *testing.T, ledger veil.Ledger) *veil.Veil {
+	v := veil.New(ledger)
+	f := federator.New(federator.Bounds{Entries: 1, Bytes: 1}, nil, federator.Outside{Veil: v})
+	t.Cleanup(func() { f.Close() })
+	v.Attach(f, slog.New(slog.DiscardHandler))
+	return v
+}
+
+// TestBuriedTwice: whoever takes a grave out of the ledger leaves no older one there,
+// which those who come later would take for one that is still to be filled.
+func TestBuriedTwice(t *testing.T) {
+	kept := shelf{}
+	v := attached(t, kept)
+	for range 2 {
+		v.Bury(t.Context(), []veil.Grave{{Path: "/f", Endpoint: 1, Since: 1}})
+	}
+	graves := v.Graves("/f")
+	if len(graves) != 1 || len(kept) != 1 {
+		t.Fatalf("graves %v, kept %v", graves, kept)
+	}
+	v.Unbury(t.Context(), graves[0])
+	if len(kept) != 0 || v.Buried("/f", 1) {
+		t.Errorf("it is still kept: %v", kept)
+	}
+}
+
+// TestTellerDies: who has told of a grave dies before the ledger has it. Those who
+// were told keep it, and who comes later is told by them.
+func TestTellerDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := veil.Grave{Path: "/f", Endpoint: 1, Since: 1, Dug: time.Now().UnixNano()}
+		kept := shelf{}
+		v := attached(t, kept)
+		v.Heard("bury " + word(t, g))
+		restore := func() {
+			if _, err := v.Restore(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		restore()
+		if len(kept) != 0 {
+			t.Error("it may be about to be kept by who told of it")
+		}
+		time.Sleep(6 * time.Second)
+		restore()
+		if len(kept) != 1 {
+			t.Error("it is not kept")
+		}
+		lasts, err := v.Lasts(t.Context(), g)
+		if err != nil || !lasts {
+			t.Errorf("it does not last: %v", err)
+		}
+		v.Unbury(t.Context(), g)
+		if len(kept) != 0 || v.Buried("/f", 1) {
+			t.Errorf("it is still kept: %v", kept)
+		}
+	})
+}
+
+// TestClocksDiffer: what is buried now lies there, although a front end whose clock is
+// ahead has dug and filled a grave of the same copy before.
+func TestClocksDiffer(t *testing.T) {
+	v := attached(t, nil)
+	ahead := veil.Grave{Path: "/f", Endpoint: 1, Dug: time.Now().Add(time.Minute).UnixNano()}
+	v.Heard("bury " + word(t, ahead))
+	v.Heard("unbury " + word(t, ahead))
+	r := record.Replica{Endpoint: 1, Size: 3, ModTime: 7}
+	graves := []veil.Grave{veil.Of("/f", &r)}
+	if left := v.Left(graves); len(left) != 0 {
+		t.Errorf("left to bury by who comes next are %v", left)
+	}
+	v.Bury(t.Context(), graves)
+	if !v.Hides("/f", &r) || !v.Has(graves[0]) {
+		t.Error("it is not buried")
+	}
+	v.Unbury(t.Context(), graves[0])
+	if v.Hides("/f", &r) {
+		t.Error("it is still buried")
+	}
 }

@@ -29,6 +29,9 @@ func (w *Writer) bury() {
 	t := time.NewTicker(buryEvery)
 	defer t.Stop()
 	for n := 0; ; n++ {
+		if n == 0 { // there is more that others know
+			w.veil.Ask()
+		}
 		if n%restoreEvery == 0 {
 			kept, err := w.veil.Restore(w.ctx)
 			if err != nil && w.ctx.Err() == nil {
@@ -89,6 +92,7 @@ func (w *Writer) later(graves []veil.Grave) {
 func (w *Writer) supplant(ctx context.Context, s *federator.Session, graves []veil.Grave, paths ...string) (left Failures) {
 	w.veil.Bury(ctx, graves)
 	w.f.Written(paths...)
+	w.f.Told() // else who asks one storage before and another after would find nothing
 	left = w.dissolve(ctx, s, graves)
 	w.elapse(graves)
 	return left

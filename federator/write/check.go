@@ -7,6 +7,6 @@ import "context"
 func (w *Writer) Check(ctx context.Context, p string, file File) error {
 	s := w.f.Enter()
 	defer s.Leave()
-	_, err := w.plan(ctx, s, p, &file, true)
+	_, err := w.planAfter(ctx, s, p, &file, true, w.f.Ask)
 	return err
 }

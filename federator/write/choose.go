@@ -57,11 +57,16 @@ func (p *plan) exists() bool { return p.old.Record != nil }
 // plan finds out where a file can go. carried is whether the bytes come
 // through here.
 func (w *Writer) plan(ctx context.Context, s *federator.Session, p string, file *File, carried bool) (*plan, error) {
+	return w.planAfter(ctx, s, p, file, carried, w.ask)
+}
+
+// planAfter is plan, with what asks for the path.
+func (w *Writer) planAfter(ctx context.Context, s *federator.Session, p string, file *File, carried bool, ask func(context.Context, string, *choice.Client) (federator.Found, error)) (*plan, error) {
 	if s.Virtual(p) {
 		return nil, failure(plugins.IsDirectory, "store", p)
 	}
 	plan := &plan{path: p, size: file.Size}
-	found, err := w.f.Ask(ctx, p, file.Client)
+	found, err := ask(ctx, p, file.Client)
 	var absent *federator.Absent
 	switch {
 	case errors.As(err, &absent):

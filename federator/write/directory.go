@@ -30,7 +30,7 @@ func (w *Writer) mkdir(ctx context.Context, s *federator.Session, p string, c *c
 	if s.Virtual(p) {
 		return failure(plugins.Exists, "mkdir", p)
 	}
-	_, err := w.f.Ask(ctx, p, c)
+	_, err := w.ask(ctx, p, c)
 	var absent *federator.Absent
 	switch {
 	case err == nil:

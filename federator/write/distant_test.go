@@ -125,9 +125,11 @@ func (d *distant) born(t *testing.T, name string, h *hub, settings func(*write.S
 	}
 	l.front = newFrontWith(t, l.level, l.level, l.level, settings, own...)
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	l.level.f = l.front.f
 	d.levels = append(d.levels, l.level)
+	d.mu.Unlock()
+	l.front.w.Reconnected() // from now on it hears
+	time.Sleep(time.Second) // until all have been probed
 	return l
 }
 

@@ -139,7 +139,7 @@ func (w *Writer) finish(i *intent) bool {
 	}
 	w.log.Info("a change that was left half done is brought to its end", "path", p)
 	// Others may have written there since.
-	graves := slices.DeleteFunc(i.Graves, func(g veil.Grave) bool { return !g.Certain() })
+	graves := slices.DeleteFunc(w.veil.Left(i.Graves), func(g veil.Grave) bool { return !g.Certain() })
 	paths := []string{p}
 	for _, g := range graves {
 		paths = append(paths, string(g.Path))

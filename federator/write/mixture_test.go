@@ -26,6 +26,7 @@ import (
 var (
 	firstSeed = flag.Uint64("seed", 1, "the seed of the first mixture")
 	mixtures  = flag.Uint64("mixtures", 12, "how many mixtures are tried")
+	traces    = flag.Bool("traces", false, "what storages do is in the history of a path")
 )
 
 // TestMixture has clients of two front ends write, delete, move and read a few
@@ -42,6 +43,18 @@ func TestMixture(t *testing.T) {
 type lag struct {
 	mu     sync.Mutex
 	random *rand.Rand
+	// note is told what is done.
+	note func(what string)
+}
+
+func (l *lag) did(err error, what ...string) {
+	if l.note == nil {
+		return
+	}
+	if err != nil {
+		what = append(what, "in vain:", err.Error())
+	}
+	l.note(strings.Join(what, " "))
 }
 
 func (l *lag) wait() {
@@ -73,17 +86,23 @@ func (e laggy) Stat(ctx context.Context, p string) (plugins.Entry, error) {
 
 func (e laggy) Store(ctx context.Context, p string, content io.Reader, u plugins.Upload) (plugins.Entry, error) {
 	defer e.away()()
-	return e.timeless.Store(ctx, p, content, u)
+	entry, err := e.timeless.Store(ctx, p, content, u)
+	e.lag.did(err, "stores", p)
+	return entry, err
 }
 
 func (e laggy) Remove(ctx context.Context, p string) error {
 	defer e.away()()
-	return e.timeless.Remove(ctx, p)
+	err := e.timeless.Remove(ctx, p)
+	e.lag.did(err, "removes", p)
+	return err
 }
 
 func (e laggy) Move(ctx context.Context, from, to string, replace bool) error {
 	defer e.away()()
-	return e.timeless.Move(ctx, from, to, replace)
+	err := e.timeless.Move(ctx, from, to, replace)
+	e.lag.did(err, "moves", from, "to", to)
+	return err
 }
 
 func (e laggy) Open(ctx context.Context, p string, r plugins.Range) (*plugins.Body, error) {
@@ -91,16 +110,24 @@ func (e laggy) Open(ctx context.Context, p string, r plugins.Range) (*plugins.Bo
 	return e.timeless.Open(ctx, p, r)
 }
 
-func laggySite(name string, random *rand.Rand, without ...string) *site {
+func laggySite(name string, random *rand.Rand, note func(string), without ...string) *site {
 	s := newSite(name, nil)
 	s.tree.Mkdir("/d")
-	s.Endpoint = faults.New(laggy{timeless{s.tree}, &lag{random: random}}, without...)
+	s.Endpoint = faults.New(laggy{timeless{s.tree}, &lag{random: random, note: note}}, without...)
 	return s
 }
 
 func mixture(t *testing.T, seed uint64) {
 	from := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
-	sites := []*site{laggySite("a", from(1)), laggySite("b", from(2), "move"), laggySite("c", from(3))}
+	m := &mixed{t: t, log: history.New(), since: time.Now(), grows: seed%4 == 0}
+	notes := func(name string) func(string) {
+		if !*traces {
+			return nil
+		}
+		return func(what string) { m.log.Note(time.Since(m.since), name+" "+what) }
+	}
+	sites := []*site{laggySite("a", from(1), notes("a")), laggySite("b", from(2), notes("b"), "move"), laggySite("c", from(3), notes("c"))}
+	m.sites = sites
 	sites[1].access = federator.Redirect          // who writes there is not seen before he is done
 	t.Cleanup(func() { time.Sleep(time.Second) }) // for what is under way after all
 	h := &hub{}
@@ -111,7 +138,6 @@ func mixture(t *testing.T, seed uint64) {
 			s.Policy, _ = place.ByName("spread")
 		}
 	}
-	m := &mixed{t: t, log: history.New(), since: time.Now(), sites: sites, grows: seed%4 == 0}
 	m.sow(from(6))
 	for i := range m.fronts {
 		m.fronts[i] = far.born(t, fmt.Sprint(i, "-1"), h, settings, sites)
@@ -275,6 +301,26 @@ func (m *mixed) client(name string, random *rand.Rand, things int, pause time.Du
 	}
 }
 
+// grow stores a file that is seen while it grows. One at a time can be at a path.
+func (s *site) grow(t *testing.T, p, content string) error {
+	if _, growing := s.growing.LoadOrStore(p, true); growing {
+		return errors.New("another one is being stored there")
+	}
+	defer s.growing.Delete(p)
+	before, half := s.read(p), content[:len(content)/2]
+	s.tree.Put(p, mem.File{Content: half, ModTime: time.Now().Truncate(time.Second)})
+	time.Sleep(time.Duration(len(content)) * time.Millisecond)
+	_, err := s.Abilities().Writer.Store(t.Context(), p, strings.NewReader(content), plugins.Upload{Size: int64(len(content))})
+	if err != nil && s.read(p) == half { // it does not keep what broke off
+		if before == "-" {
+			_ = s.tree.Remove(t.Context(), p)
+		} else {
+			s.tree.Put(p, mem.File{Content: before, ModTime: time.Now().Truncate(time.Second)})
+		}
+	}
+	return err
+}
+
 // put stores a file by way of the front end, or, if asks, where that sends the
 // client; there it is seen while it grows, if m.grows.
 func (m *mixed) put(f *life, p, content string, asks bool) error {
@@ -286,12 +332,11 @@ func (m *mixed) put(f *life, p, content string, asks bool) error {
 		}
 		if !carry {
 			at := slices.IndexFunc(m.sites, func(s *site) bool { return s.name == target.Endpoint })
-			if half := content[:len(content)/2]; m.grows {
-				m.sites[at].tree.Put(p, mem.File{Content: half, ModTime: time.Now().Truncate(time.Second)})
-				time.Sleep(time.Duration(len(content)) * time.Millisecond)
+			if !m.grows {
+				_, err := m.sites[at].Abilities().Writer.Store(m.t.Context(), p, strings.NewReader(content), plugins.Upload{Size: file.Size})
+				return err
 			}
-			_, err := m.sites[at].Abilities().Writer.Store(m.t.Context(), p, strings.NewReader(content), plugins.Upload{Size: file.Size})
-			return err
+			return m.sites[at].grow(m.t, p, content)
 		}
 	}
 	_, err := f.w.Put(f.ctx, p, strings.NewReader(content), file)

@@ -34,7 +34,7 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 	if s.Virtual(from) || s.Virtual(to) {
 		return false, &ReadOnly{Path: from}
 	}
-	found, err := w.f.Ask(ctx, from, c)
+	found, err := w.ask(ctx, from, c)
 	if err == nil && w.anyPart(from, found.Replicas) {
 		// That is no file yet. What there is besides can be moved.
 		found, err = w.f.Lookup(ctx, from, federator.All, c)
@@ -84,7 +84,7 @@ func (w *Writer) destination(ctx context.Context, s *federator.Session, to strin
 	if _, err := w.holdersAbove(ctx, s, to, c); err != nil {
 		return nil, nil, err
 	}
-	found, err := w.f.Ask(ctx, to, c)
+	found, err := w.ask(ctx, to, c)
 	var absent *federator.Absent
 	switch {
 	case errors.As(err, &absent):
@@ -291,7 +291,7 @@ func (m *move) step(ctx context.Context, s step) error {
 	}
 	err := m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)
 	if err == nil || plugins.KindOf(err).Silent() {
-		m.w.veil.Show(m.to, s.st.ID(), true)
+		m.w.shown(ctx, s.st, m.to, s.to, true)
 	}
 	return err
 }

@@ -147,6 +147,67 @@ func TestPartOfAnother(t *testing.T) {
 	}
 }
 
+// TestPartAfterwards: a client begins to send its file when another has been put there
+// since it was told where to send it.
+func TestPartAfterwards(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		a.tree.Mkdir("/d")
+		one, two := sending(t, a, b)
+		equal(t, "put", kind(two.put("/d/f", "p")), "done")
+		equal(t, "it", one.read("/d/f")+" "+two.read("/d/f"), "p p")
+		grows(a, "new")
+		equal(t, "then", one.read("/d/f")+" "+two.read("/d/f"), "unknown unknown")
+		grows(a, "newnew")
+		equal(t, "in the end", one.read("/d/f")+" "+two.read("/d/f"), "newnew newnew")
+	})
+}
+
+// TestPartOfTwo: a client has given up, and comes again with a smaller file.
+func TestPartOfTwo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		a.tree.Mkdir("/d")
+		one, two := sending(t, a, b)
+		if target, carry, err := two.w.Redirect(t.Context(), "/d/f", write.File{Size: 2, Client: nobody}); err != nil || carry || target.Endpoint != "a" {
+			t.Fatal(target, carry, err)
+		}
+		equal(t, "before", one.read("/d/f")+" "+two.read("/d/f"), "absent absent")
+		grows(a, "2")
+		equal(t, "meanwhile", one.read("/d/f")+" "+two.read("/d/f"), "unknown unknown")
+		grows(a, "22")
+		for range 7 * 60 {
+			equal(t, "then", one.read("/d/f")+" "+two.read("/d/f"), "22 22")
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// TestPartForNewcomers: a front end that starts while a file is being sent is told.
+func TestPartForNewcomers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		a.tree.Mkdir("/d")
+		a.access = federator.Redirect
+		h := &hub{}
+		one := newFront(t, h, nil, a, b)
+		if _, carry, err := one.w.Redirect(t.Context(), "/d/f", write.File{Size: 6, Client: nobody}); err != nil || carry {
+			t.Fatal(carry, err)
+		}
+		grows(a, "new")
+		two := newFront(t, h, nil, a, b)
+		two.w.Reconnected() // this hub knows of it only now
+		time.Sleep(time.Second)
+		equal(t, "meanwhile", two.read("/d/f"), "absent")
+		one.w.Reconnected() // whoever asks again is told no other
+		time.Sleep(time.Second)
+		equal(t, "meanwhile", one.read("/d/f")+" "+two.read("/d/f"), "absent absent")
+		grows(a, "newnew")
+		time.Sleep(time.Minute)
+		equal(t, "then", one.read("/d/f")+" "+two.read("/d/f"), "newnew newnew")
+	})
+}
+
 // TestPartForsaken: a client goes away amidst of it. What was there before stays; the
 // part does not come to light beside it.
 func TestPartForsaken(t *testing.T) {

@@ -232,6 +232,46 @@ func TestRedirectThen(t *testing.T) {
 	}
 }
 
+// TestRedirectThenSilence: a client has sent its file to an endpoint, which falls silent
+// at once. Once anybody has seen the new file, the old one is never seen again, by
+// nobody; else nobody knows which it is, and for a while nobody is told either.
+func TestRedirectThenSilence(t *testing.T) {
+	for _, seen := range []bool{true, false} {
+		bubble(t, func(t *testing.T) {
+			old := map[string]string{"/f": "old content"}
+			a, b := newSite("a", old), newSite("b", old)
+			a.access = federator.Redirect
+			h := &hub{}
+			one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+			if _, carry, err := one.w.Redirect(t.Context(), "/f", write.File{Size: 3, Client: nobody}); carry || err != nil {
+				t.Fatal(carry, err)
+			}
+			if _, err := a.tree.Store(t.Context(), "/f", strings.NewReader("new"), plugins.Upload{Size: 3}); err != nil {
+				t.Fatal(err)
+			}
+			if seen {
+				equal(t, "seen", two.read("/f"), "new")
+			}
+			a.Inject(faults.Rule{Fail: plugins.Unavailable})
+			three := newFront(t, h, nil, a, b)
+			three.w.Reconnected() // this hub knows of it only now
+			for range 25 {
+				equal(t, "meanwhile", one.read("/f")+" "+two.read("/f")+" "+three.read("/f"), "unknown unknown unknown")
+				time.Sleep(time.Second)
+			}
+			time.Sleep(time.Minute)
+			for name, f := range map[string]*front{"one": one, "two": two, "three": three} {
+				if got := f.read("/f"); seen == (got == "old content") {
+					t.Errorf("seen %v, then %s has %q", seen, name, got)
+				}
+			}
+			a.Heal()
+			time.Sleep(time.Minute)
+			equal(t, "in the end", one.read("/f")+" "+two.read("/f")+" "+three.read("/f")+b.read("/f"), "new new new-")
+		})
+	}
+}
+
 // TestRedirectOrphaned: the front end that has sent a client to an endpoint dies
 // while the file grows there. Others do not take a part of it for the whole.
 func TestRedirectOrphaned(t *testing.T) {

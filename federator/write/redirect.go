@@ -147,7 +147,8 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 				last, since = r, now
 			}
 			whole := r.Size == size || size < 0 && r.Size != 0 && now.Sub(since) >= settled
-			if whole && w.arrived(ctx, plan, st.ID(), overtaken) {
+			if whole && w.arrived(ctx, plan, st.ID()) {
+				w.veil.Show(plan.path, st.ID(), false, &r)
 				end(true)
 				return
 			}
@@ -156,20 +157,17 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 }
 
 // arrived does what there is to be done when a client has sent its file: what it
-// takes the place of goes. Where others have written to the path meanwhile, that
-// is not known any more, and has mostly been seen to; only that there are not two
-// contents is made sure of. It reports false if others are writing just now.
-func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID, overtaken func() bool) bool {
+// takes the place of goes, as far as nobody has put anything else there since, and
+// there are not two contents. It reports false if others are writing just now.
+func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID) bool {
 	letGo, ok := w.pass(hold{path: plan.path})
 	if !ok {
 		return false
 	}
 	defer letGo()
+	w.conclude(ctx, hold{path: plan.path})
 	s := w.f.Enter()
 	defer s.Leave()
-	if !overtaken() {
-		w.replace(ctx, s, plan, id)
-	}
 	w.settle(ctx, s, plan.path, id)
 	w.f.Told() // who comes next is to know what is buried
 	return true

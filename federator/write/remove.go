@@ -39,7 +39,7 @@ func (w *Writer) remove(ctx context.Context, s *federator.Session, p string, c *
 	if s.Virtual(p) {
 		return &ReadOnly{Path: p}
 	}
-	found, err := w.f.Ask(ctx, p, c)
+	found, err := w.ask(ctx, p, c)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (r *removal) survey(ctx context.Context, p string, kind plugins.EntryKind, 
 func (r *removal) parts(ctx context.Context, dir string) iter.Seq2[*record.Child, error] {
 	return func(yield func(*record.Child, error) bool) {
 		for _, p := range r.w.veil.SentTo(dir) {
-			found, err := r.w.f.Ask(ctx, p, r.client)
+			found, err := r.w.ask(ctx, p, r.client)
 			var absent *federator.Absent
 			if errors.As(err, &absent) {
 				continue

@@ -301,13 +301,13 @@ func outlast(ctx context.Context, seen *Sight, d *federator.Decision) error {
 // yet, and whoever lives then removes it if this one dies. Its time is not known
 // if unborn.
 func (r *replication) hide(ctx context.Context, seen *Sight, unborn bool) (*veil.Grave, error) {
-	g := veil.Of(r.path, seen.replica())
-	g.Unborn = unborn
-	if kept := r.w.veil.Bury(ctx, []veil.Grave{g}); r.w.ledger != nil && !kept[0] {
-		r.w.veil.Unbury(context.WithoutCancel(ctx), g)
+	g := []veil.Grave{veil.Of(r.path, seen.replica())}
+	g[0].Unborn = unborn
+	if kept := r.w.veil.Bury(ctx, g); r.w.ledger != nil && !kept[0] {
+		r.w.veil.Unbury(context.WithoutCancel(ctx), g[0])
 		return nil, failure(plugins.Unavailable, "bury", r.path)
 	}
-	return &g, nil
+	return &g[0], nil
 }
 
 // stay has a copy that is in its place stay buried, also where somebody has seen

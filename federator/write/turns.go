@@ -4,6 +4,10 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"canopy/federator"
+	"canopy/federator/choice"
+	"canopy/federator/veil"
 )
 
 // Turns are taken by front ends that change the same federation, so that changes
@@ -107,13 +111,49 @@ func (w *Writer) conclude(ctx context.Context, h hold) {
 	defer s.Leave()
 	for p, all := range comings {
 		for _, c := range all {
-			st := storageOf(s, p, c.Endpoint)
-			if len(c.Graves) == 0 || st == nil || st.Down() {
-				continue
+			if graves := w.veil.Left(c.Graves); len(graves) > 0 && (c.Come || w.isThere(s, p, &c)) {
+				w.supplant(ctx, s, graves, p)
 			}
-			if r, ok := w.copyOn(s, st); ok && c.Arrived(p, r) {
-				w.supplant(ctx, s, c.Graves, p)
-			}
+		}
+	}
+}
+
+// ask asks all storages for a path that is about to be changed. Where it turns out that
+// a file has come there meanwhile, what that takes the place of is buried before
+// anything happens to it.
+func (w *Writer) ask(ctx context.Context, p string, c *choice.Client) (federator.Found, error) {
+	found, err := w.f.Ask(ctx, p, c)
+	w.conclude(ctx, hold{path: p})
+	return found, err
+}
+
+// isThere asks the storage to which a file is coming.
+func (w *Writer) isThere(s *federator.Session, p string, c *veil.Coming) bool {
+	st := storageOf(s, p, c.Endpoint)
+	if st == nil || st.Down() {
+		return false
+	}
+	r, ok := w.copyOn(s, st)
+	return ok && c.Arrived(p, r)
+}
+
+// heed concludes as soon as somebody who has read a path has seen the file there.
+func (w *Writer) heed() {
+	room := make(chan struct{}, gravesAtOnce)
+	for {
+		select {
+		case <-w.ctx.Done():
+			return
+		case p := <-w.veil.News():
+			room <- struct{}{}
+			w.wg.Go(func() {
+				defer func() { <-room }()
+				if letGo, ok := w.pass(hold{path: p}); ok {
+					defer letGo()
+					w.conclude(w.ctx, hold{path: p})
+					w.f.Told()
+				}
+			})
 		}
 	}
 }

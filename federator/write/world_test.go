@@ -41,10 +41,11 @@ type site struct {
 	readOnly bool
 	mount    string
 	access   federator.Access
+	growing  *sync.Map // what grow is storing, by path
 }
 
 func newSite(name string, tree map[string]string, without ...string) *site {
-	s := &site{tree: mem.New("http://"+name+".example", tree), name: name, mount: "/", access: federator.Proxy}
+	s := &site{tree: mem.New("http://"+name+".example", tree), name: name, mount: "/", access: federator.Proxy, growing: new(sync.Map)}
 	s.Endpoint = faults.New(s.tree, without...)
 	return s
 }
@@ -171,6 +172,7 @@ var nobody = &choice.Client{Place: new(geo.Place)}
 func newFront(t testing.TB, h *hub, change func(*write.Settings), sites ...*site) *front {
 	t.Helper()
 	f := newFrontWith(t, h, h, nil, change, sites...)
+	time.Sleep(time.Second) // in a bubble: until all have been probed
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.front = append(h.front, f.f)
@@ -206,7 +208,6 @@ func newFrontWith(t testing.TB, ledger veil.Ledger, shared cache.Shared, turns w
 	}, endpoints); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // in a bubble: until all have been probed
 	return made
 }
 

@@ -116,6 +116,7 @@ func New(f *federator.Federator, v *veil.Veil, s Settings, out Outside) *Writer 
 	v.Attach(f, out.Log)
 	w.wg.Go(w.bury)
 	w.wg.Go(w.sweep)
+	w.wg.Go(w.heed)
 	return w
 }
 
