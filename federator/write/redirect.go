@@ -147,8 +147,7 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 				last, since = r, now
 			}
 			whole := r.Size == size || size < 0 && r.Size != 0 && now.Sub(since) >= settled
-			if whole && w.arrived(ctx, plan, st.ID()) {
-				w.veil.Show(plan.path, st.ID(), false, &r)
+			if whole && w.arrived(ctx, plan, st.ID(), own) {
 				end(true)
 				return
 			}
@@ -159,7 +158,7 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 // arrived does what there is to be done when a client has sent its file: what it
 // takes the place of goes, as far as nobody has put anything else there since, and
 // there are not two contents. It reports false if others are writing just now.
-func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID) bool {
+func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID, own string) bool {
 	letGo, ok := w.pass(hold{path: plan.path})
 	if !ok {
 		return false
@@ -169,6 +168,9 @@ func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID) bool {
 	s := w.f.Enter()
 	defer s.Leave()
 	w.settle(ctx, s, plan.path, id)
+	if st := storageOf(s, plan.path, id); st != nil {
+		w.shown(ctx, st, plan.path, own, false) // others may be on their way there, too
+	}
 	w.f.Told() // who comes next is to know what is buried
 	return true
 }
