@@ -8,7 +8,9 @@
 // its size or its time is another, is alive and shows.
 //
 // What is being written is awaited: what endpoints say of such a path is told
-// to those who ask, and not remembered.
+// to those who ask, and not remembered. A file that a client sends to an endpoint
+// itself is Coming: what is smaller than it is to be is a part of it, which readers
+// do not see; and when it has come, what it takes the place of is out of sight.
 //
 // The veil only knows and tells. Removing what is buried is for package write.
 package veil
