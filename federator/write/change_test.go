@@ -266,3 +266,21 @@ func TestCopy(t *testing.T) {
 		equal(t, "originals", f.read("/f")+f.read("/d/deep/y"), "32")
 	})
 }
+
+// TestAmend: while what belongs to a path is amended, nothing else changes there.
+func TestAmend(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newSite("a", map[string]string{"/f": "old"})
+		f := newFront(t, &hub{}, nil, a)
+		put := make(chan error, 1)
+		err := f.w.Amend(t.Context(), "/f", func() error {
+			go func() { put <- f.put("/f", "new") }()
+			time.Sleep(time.Minute)
+			equal(t, "meanwhile", a.read("/f"), "old")
+			return errors.New("in vain")
+		})
+		equal(t, "its error", err.Error(), "in vain")
+		equal(t, "the other", kind(<-put), "done")
+		equal(t, "then", a.read("/f"), "new")
+	})
+}

@@ -27,7 +27,8 @@
 //
 // Where the storage would show a file while it arrives, it is put into the
 // staging directory of the endpoint (plugins.Staging) and moved when whole.
-// What is left there by a front end that died is swept away.
+// What is left there by a front end that died is swept away. Where a client sends
+// a file to such a storage itself, readers do not see it before it is whole.
 //
 // # Copies
 //
