@@ -145,10 +145,12 @@ func (m manner) believes() bool { return m == attended || m == unattended }
 // fly joins the flight for path or starts one. An attending caller waits on
 // it, and calls part when it no longer does.
 func (f *Federator) fly(path string, prior known, how manner) *flight {
+	// Of what is being written, each who asks is to be told what is there since he asked.
+	alone := how.waits() && f.outside.Veil.Awaited(path)
 	add := func(fl *flight) bool {
 		fl.mu.Lock()
 		defer fl.mu.Unlock()
-		if fl.ended || fl.ctx.Err() != nil || fl.g != f.gen.Load() || fl.changes != (how == afresh) {
+		if alone || fl.ended || fl.ctx.Err() != nil || fl.g != f.gen.Load() || fl.changes != (how == afresh) {
 			return false
 		}
 		if how.waits() {

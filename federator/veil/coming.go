@@ -32,10 +32,11 @@ func (c *Coming) Arrived(p string, all ...record.Replica) bool {
 }
 
 // concerns reports whether a copy of the path may be what is coming, as far as it
-// has come.
+// has come. That is not known of what was Expected: others may have put something
+// there since it was noted.
 func (a *awaited) concerns(r *record.Replica) bool {
 	c := a.Coming
-	return c != nil && !a.Shown && r.Kind == plugins.File && r.Endpoint == c.Endpoint && 0 <= r.Size && r.Size <= c.Size && (c.Old == nil || !c.Old.Holds(string(a.Path), r))
+	return c != nil && a.ID != "" && !a.Shown && r.Kind == plugins.File && r.Endpoint == c.Endpoint && 0 <= r.Size && r.Size <= c.Size && (c.Old == nil || !c.Old.Holds(string(a.Path), r))
 }
 
 // Part implements federator.Veil.
@@ -78,10 +79,12 @@ func (v *Veil) outdated(p string, r *record.Replica, all []record.Replica, doubt
 		if a.Coming == nil || len(a.Coming.Graves) == 0 {
 			continue
 		}
-		if arrived := !a.come && a.Coming.Arrived(p, all...); arrived {
-			come = true
-		} else if !a.come && !doubtful(a.Coming.Endpoint) {
+		arrived := a.come || a.Coming.Arrived(p, all...)
+		switch {
+		case a.ID == "" && (a.overtaken || !arrived), !arrived && !doubtful(a.Coming.Endpoint):
 			continue
+		case a.ID != "" && arrived:
+			come = come || !a.come
 		}
 		is = is || slices.ContainsFunc(a.Coming.Graves, func(g Grave) bool { return g.Holds(p, r) })
 	}
@@ -93,7 +96,7 @@ func (v *Veil) come(p string, all []record.Replica) {
 	v.mu.Lock()
 	for i := range v.awaited[p] {
 		a := &v.awaited[p][i]
-		a.come = a.come || a.Coming != nil && a.Coming.Arrived(p, all...)
+		a.come = a.come || a.ID != "" && a.Coming != nil && a.Coming.Arrived(p, all...)
 	}
 	v.mu.Unlock()
 	select {
@@ -107,7 +110,8 @@ func (v *Veil) come(p string, all []record.Replica) {
 func (v *Veil) News() <-chan string { return v.news }
 
 // Comings returns what clients are sending to p themselves, or below it, by path,
-// and what it takes the place of.
+// and what it takes the place of. What was Expected is not among it if anything else
+// has begun to be written since.
 func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
 	if v.busy.Load() == 0 {
 		return nil
@@ -117,7 +121,7 @@ func (v *Veil) Comings(p string, tree bool) map[string][]Coming {
 	all := make(map[string][]Coming)
 	for at := range v.at(p, tree) {
 		for _, a := range v.awaited[at] {
-			if a.Coming != nil {
+			if a.Coming != nil && (a.ID != "" || !a.overtaken) {
 				c := *a.Coming
 				c.Come = a.come
 				all[at] = append(all[at], c)

@@ -2,6 +2,7 @@ package write_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -176,8 +177,8 @@ func TestPartOfTwo(t *testing.T) {
 		grows(a, "2")
 		equal(t, "meanwhile", one.read("/d/f")+" "+two.read("/d/f"), "unknown unknown")
 		grows(a, "22")
-		for range 7 * 60 {
-			equal(t, "then", one.read("/d/f")+" "+two.read("/d/f"), "22 22")
+		for minute := range 7 * 60 {
+			equal(t, fmt.Sprint("after minutes ", minute), one.read("/d/f")+" "+two.read("/d/f"), "22 22")
 			time.Sleep(time.Minute)
 		}
 	})
