@@ -255,6 +255,7 @@ func TestRedirectThenSilence(t *testing.T) {
 			a.Inject(faults.Rule{Fail: plugins.Unavailable})
 			three := newFront(t, h, nil, a, b)
 			three.w.Reconnected() // this hub knows of it only now
+			time.Sleep(time.Second)
 			for range 25 {
 				equal(t, "meanwhile", one.read("/f")+" "+two.read("/f")+" "+three.read("/f"), "unknown unknown unknown")
 				time.Sleep(time.Second)
