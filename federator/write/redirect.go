@@ -109,7 +109,8 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64
 	if size >= 0 {
 		coming = &veil.Coming{Endpoint: st.ID(), Size: size, Old: plan.graveOf(st.ID()), Graves: others}
 	}
-	done, overtaken := w.veil.AwaitComing(plan.path, most, coming)
+	// If this front end lives, it is who ends it.
+	done, overtaken := w.veil.AwaitComing(plan.path, most+time.Minute, coming)
 	w.wg.Go(func() {
 		defer done()
 		ctx, cancel := context.WithTimeout(w.ctx, most)
