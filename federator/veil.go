@@ -84,12 +84,25 @@ func (f *Federator) Told() {
 // Written has all front ends forget what they know of paths and of the
 // directories that they are in.
 func (f *Federator) Written(paths ...string) {
-	keys := make([]string, 0, 2*len(paths))
+	keys := make([]string, 0, 3*len(paths))
 	for _, p := range paths {
-		dir, _ := split(p)
-		keys = append(keys, entryKey+p, listingKey+p, listingKey+dir)
+		keys = append(keys, written(p)...)
 	}
 	f.drop(keys)
+}
+
+func written(p string) []string {
+	dir, _ := split(p)
+	return []string{entryKey + p, listingKey + p, listingKey + dir}
+}
+
+// Unlearn is Written, or TreeWritten if tree, for this front end alone.
+func (f *Federator) Unlearn(p string, tree bool) {
+	if tree {
+		f.Forget(treeWritten(p))
+	} else {
+		f.Forget(written(p))
+	}
 }
 
 // Refresh has the directory be listed anew when it is asked for next. What is
@@ -101,8 +114,12 @@ func (f *Federator) Refresh(dir string) {
 
 // TreeWritten is Written for a whole directory with all below it.
 func (f *Federator) TreeWritten(dir string) {
+	f.drop(treeWritten(dir))
+}
+
+func treeWritten(dir string) []string {
 	parent, _ := split(path.Clean(dir))
-	f.drop([]string{entryKey + dir, listingKey + dir, listingKey + parent, treeKey + dir})
+	return []string{entryKey + dir, listingKey + dir, listingKey + parent, treeKey + dir}
 }
 
 func (f *Federator) drop(keys []string) {

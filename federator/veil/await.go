@@ -105,7 +105,11 @@ func (v *Veil) repeat() {
 	v.mu.RUnlock()
 	for _, g := range graves {
 		v.say(wordBury, g)
-		v.forget(&g)
+		if g.Tree { // whoever did not know may remember what lies there
+			v.f.TreeWritten(string(g.Path))
+		} else {
+			v.f.Written(string(g.Path))
+		}
 	}
 	for _, a := range all {
 		if a.ID != "" { // else it comes from the ledger, as it does to others

@@ -343,7 +343,7 @@ func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error
 		over := v.over(&g)
 		v.mu.RUnlock()
 		if !known {
-			v.forget(&g)
+			v.f.Unlearn(string(g.Path), g.Tree) // it may remember what lies there
 		}
 		if over { // it was kept after it was no more, or while a later one was
 			if err := v.ledger.Delete(ctx, key); err != nil {
@@ -364,16 +364,6 @@ func (v *Veil) Restore(ctx context.Context) (others map[string][]byte, err error
 		}
 	}
 	return others, nil
-}
-
-// forget has all front ends forget what lies in a grave: those who did not know of it
-// may remember that.
-func (v *Veil) forget(g *Grave) {
-	if g.Tree {
-		v.f.TreeWritten(string(g.Path))
-	} else {
-		v.f.Written(string(g.Path))
-	}
 }
 
 // keptWithin is how long a front end may take to keep a grave of which it has told.
