@@ -291,7 +291,11 @@ func (m *move) step(ctx context.Context, s step) error {
 	}
 	err := m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)
 	if err == nil || plugins.KindOf(err).Silent() {
-		m.w.shown(ctx, s.st, m.to, s.to, true)
+		size := int64(-1)
+		if r, ok := m.found.By(s.st.ID()); ok && r.Kind == plugins.File {
+			size = r.Size
+		}
+		m.w.shown(ctx, s.st, m.to, s.to, size)
 	}
 	return err
 }

@@ -83,26 +83,32 @@ func (o *once) Read(p []byte) (int, error) {
 func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
 	entry, err := w.putOn(ctx, st, plan, body, file)
 	if err == nil || plugins.KindOf(err).Silent() {
-		w.shown(ctx, st, plan.path, where(st, plan), false)
+		size := plan.size
+		if err == nil {
+			size = entry.Size
+		}
+		w.shown(ctx, st, plan.path, where(st, plan), size)
 	}
 	return entry, err
 }
 
-// shown has all front ends tell what was put at a storage from what clients are sending
-// there themselves.
-func (w *Writer) shown(ctx context.Context, st *federator.Storage, p, own string, tree bool) {
+// shown has all front ends tell what was put at a storage, a file of that size, or a
+// directory or what is not known if that is negative, from what clients are sending
+// there themselves. What is of another size has come after it.
+func (w *Writer) shown(ctx context.Context, st *federator.Storage, p, own string, size int64) {
+	tree := size < 0
 	if !w.veil.Sent(p, st.ID(), tree) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
 	entry, err := st.Endpoint().Stat(ctx, own)
-	if err != nil || entry.Kind != plugins.File {
+	switch r := record.Of(st.ID(), 0, &entry, 0); {
+	case err != nil || entry.Kind != plugins.File:
 		w.veil.Show(p, st.ID(), tree, nil)
-		return
+	case tree || size == r.Size:
+		w.veil.Show(p, st.ID(), false, &r) // below a file is nothing
 	}
-	r := record.Of(st.ID(), 0, &entry, 0)
-	w.veil.Show(p, st.ID(), false, &r) // below a file is nothing
 }
 
 func (w *Writer) putOn(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
