@@ -253,3 +253,29 @@ func TestNotToBeTold(t *testing.T) {
 		equal(t, "older", carried(second.Add(-time.Second), 6, a, b), false)
 	})
 }
+
+// visible is a storage that shows files while they are stored.
+type visible struct{ *mem.Endpoint }
+
+func (visible) Atomic() bool { return false }
+
+// TestOfUnknownSize: a part of a file of which the size was not announced cannot be
+// told from the whole. So it is carried, where it would be seen.
+func TestOfUnknownSize(t *testing.T) {
+	for _, shows := range []bool{true, false} {
+		bubble(t, func(t *testing.T) {
+			a := newSite("a", nil)
+			a.access = federator.Redirect
+			if shows {
+				a.Endpoint = faults.New(visible{a.tree})
+			}
+			f := newFront(t, &hub{}, nil, a)
+			for size, want := range map[int64]bool{-1: shows, 3: false} {
+				_, carry, err := f.w.Redirect(t.Context(), "/f", write.File{Size: size, Client: nobody})
+				if err != nil || carry != want {
+					t.Errorf("%d bytes, to a storage that shows them (%v): carried is %v, %v", size, shows, carry, err)
+				}
+			}
+		})
+	}
+}

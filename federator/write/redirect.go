@@ -26,7 +26,8 @@ type Target struct {
 // So it is too where there are copies elsewhere and it could not be seen from
 // outside when they may go: where the size is not announced, of a storage that
 // shows a file while it grows; and where the file is there already, of equal size,
-// and has no time that tells the new one from it.
+// and has no time that tells the new one from it. And so is what a client sends of
+// unannounced size to such a storage: nobody could tell a part from the whole.
 func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, carry bool, err error) {
 	letGo, err := w.begin(ctx, hold{path: p})
 	if err != nil {
@@ -41,7 +42,7 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 	}
 	st := plan.choice[0]
 	others := w.others(s, plan, st.ID())
-	if !st.Redirects() || file.Pull && !pulls(st) || len(others) > 0 && !plan.tells(st.ID()) {
+	if !st.Redirects() || file.Pull && !pulls(st) || len(others) > 0 && !plan.tells(st.ID()) || file.Size < 0 && !file.Pull && grows(st) {
 		return Target{}, true, nil
 	}
 	own, method := where(st, plan), "PUT"
@@ -76,6 +77,13 @@ func (p *plan) tells(id record.ID) bool {
 		return p.size >= 0
 	}
 	return old.ModTime != 0 && old.ModTime < time.Now().Truncate(time.Second).UnixNano()
+}
+
+// grows reports whether a storage may show a file before it is whole, and Canopy could
+// see to it that nobody sees that.
+func grows(st *federator.Storage) bool {
+	w := st.Abilities().Writer
+	return w != nil && !w.Atomic()
 }
 
 // pulls reports whether a storage fetches files from other servers.
