@@ -25,6 +25,8 @@ type awaited struct {
 	Shown bool `json:"shown,omitempty"`
 	// come is that the file was seen where it was to come to. That may be silent since.
 	come bool
+	// Rev counts what others have learned of it (Show): an older word is not heard.
+	Rev int `json:"rev,omitempty"`
 	// overtaken is that something else has begun to be written to the path since.
 	overtaken bool
 }
@@ -134,6 +136,9 @@ func (v *Veil) expect(a awaited) {
 	}
 	if i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID }); i >= 0 {
 		old := &v.awaited[p][i]
+		if a.Rev < old.Rev {
+			return
+		}
 		a.overtaken, a.come = old.overtaken, old.come
 		v.awaited[p][i] = a
 		return

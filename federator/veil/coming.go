@@ -184,6 +184,7 @@ func (a *awaited) touches(id record.ID) bool {
 func (a *awaited) show(id record.ID, r *record.Replica) {
 	c := *a.Coming
 	a.Coming = &c // others may be reading the old one
+	a.Rev++
 	c.Graves = slices.DeleteFunc(slices.Clone(c.Graves), func(g Grave) bool {
 		return g.Endpoint == id && (r == nil || g.Holds(string(a.Path), r))
 	})

@@ -83,11 +83,7 @@ func (o *once) Read(p []byte) (int, error) {
 func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
 	entry, err := w.putOn(ctx, st, plan, body, file)
 	if err == nil || plugins.KindOf(err).Silent() {
-		size := plan.size
-		if err == nil {
-			size = entry.Size
-		}
-		w.shown(ctx, st, plan.path, where(st, plan), size)
+		w.shown(ctx, st, plan.path, where(st, plan), plan.size)
 	}
 	return entry, err
 }
