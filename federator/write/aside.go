@@ -65,7 +65,7 @@ func lies(ctx context.Context, st *federator.Storage, own string, g *veil.Grave)
 // remove that too.
 func (w *Writer) withdrawDirectory(ctx context.Context, st *federator.Storage, own string) error {
 	return w.takeAside(ctx, st, own, nil, func(ctx context.Context, at string) (dead bool, err error) {
-		for _, err := range st.Abilities().Lister.List(ctx, at) {
+		for _, err := range list(ctx, st, at) {
 			return false, err
 		}
 		return true, nil
@@ -122,9 +122,9 @@ func (w *Writer) putBack(ctx context.Context, st *federator.Storage, at, own str
 	if err != nil {
 		return err
 	}
-	if lister := st.Abilities().Lister; entry.Kind == plugins.Directory && lister != nil {
+	if entry.Kind == plugins.Directory {
 		var names []string
-		for e, err := range lister.List(ctx, at) {
+		for e, err := range list(ctx, st, at) {
 			if err != nil {
 				return err
 			}

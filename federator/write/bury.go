@@ -2,6 +2,7 @@ package write
 
 import (
 	"context"
+	"iter"
 	"path"
 	"sync"
 	"time"
@@ -214,6 +215,26 @@ func (w *Writer) remains(ctx context.Context, st *federator.Storage, g veil.Grav
 	return nil
 }
 
+// list yields what a storage has in a directory. A name that is none is an error: it
+// would lead elsewhere, and something living be removed.
+func list(ctx context.Context, st *federator.Storage, own string) iter.Seq2[plugins.Entry, error] {
+	return func(yield func(plugins.Entry, error) bool) {
+		lister := st.Abilities().Lister
+		if lister == nil {
+			yield(plugins.Entry{}, &plugins.Error{Kind: plugins.Unsupported, Op: "list", Endpoint: st.Name(), Path: own})
+			return
+		}
+		for e, err := range lister.List(ctx, own) {
+			if err == nil && !record.ValidName(e.Name) {
+				err = &plugins.Error{Kind: plugins.Malformed, Op: "list", Endpoint: st.Name(), Path: own}
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // take removes one path from a storage, where it may be gone already.
 func take(ctx context.Context, st *federator.Storage, own string) error {
 	began := time.Now()
@@ -228,12 +249,8 @@ func take(ctx context.Context, st *federator.Storage, own string) error {
 // raze removes what is dead of a directory on a storage, and the directory if
 // nothing else is in it; alive is whether something is.
 func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g *veil.Grave, careful bool) (alive bool, err error) {
-	lister := st.Abilities().Lister
-	if lister == nil {
-		return false, failure(plugins.Unsupported, "list", own)
-	}
 	var children []plugins.Entry
-	for e, err := range lister.List(ctx, own) {
+	for e, err := range list(ctx, st, own) {
 		if plugins.KindOf(err) == plugins.NotFound {
 			return false, nil
 		}
@@ -324,13 +341,13 @@ func (w *Writer) sweepOne(st *federator.Storage) {
 		}
 		return
 	}
-	if a.Lister == nil || a.Remover == nil {
+	if a.Remover == nil {
 		return
 	}
 	dir := "/" + plugins.Staging
 	old := time.Now().Add(-max(age, leastAge))
 	var stale []string
-	for e, err := range a.Lister.List(ctx, dir) {
+	for e, err := range list(ctx, st, dir) {
 		if err != nil {
 			break // mostly, that there is no such directory
 		}

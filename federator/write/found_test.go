@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -325,6 +326,44 @@ func TestAliveInBuriedTree(t *testing.T) {
 		equal(t, "on b", b.read("/d/old")+b.read("/d/e/f/old")+b.read("/d/g")+b.read("/d/e/f/new"), "---new")
 		equal(t, "seen", f.read("/d/e/f/new")+" "+f.list("/d"), "new e")
 	})
+}
+
+// astray is a storage of which a listing has a name that leads out of the directory.
+type astray struct {
+	*mem.Endpoint
+	dir, name string
+}
+
+func (a astray) List(ctx context.Context, path string) iter.Seq2[plugins.Entry, error] {
+	return func(yield func(plugins.Entry, error) bool) {
+		if path == a.dir && !yield(plugins.Entry{Name: a.name, Kind: plugins.Directory}, nil) {
+			return
+		}
+		for e, err := range a.Endpoint.List(ctx, path) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestNamesAstray: what a storage calls the children of a dead directory leads to
+// nothing that lives.
+func TestNamesAstray(t *testing.T) {
+	for _, name := range []string{"..", "../keep", "/keep", ".", ""} {
+		bubble(t, func(t *testing.T) {
+			b := newSite("b", map[string]string{"/d/e/old": "old", "/keep/it": "it"})
+			b.Endpoint = faults.New(astray{b.tree, "/d/e", name})
+			f := newFront(t, &hub{}, nil, newSite("a", map[string]string{"/d/a": "a"}), b)
+			b.Inject(faults.Rule{Fail: plugins.Unavailable})
+			f.read("/none")
+			equal(t, "b may have it", kind(f.remove("/d")), "done")
+			b.Heal()
+			time.Sleep(time.Minute)
+			equal(t, "on b", b.read("/keep/it"), "it")
+			equal(t, "seen", f.read("/keep/it")+" "+f.read("/d"), "it absent")
+		})
+	}
 }
 
 // TestPutIntoVanishingDirectory: a file comes into a dead directory in the
