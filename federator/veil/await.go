@@ -23,10 +23,11 @@ type awaited struct {
 	// Shown is that something else was put at that endpoint since, and nobody
 	// knows how it looks: what is seen there is not taken for a part.
 	Shown bool `json:"shown,omitempty"`
-	// come is that the file was seen where it was to come to. That may be silent since.
-	come bool
-	// Rev counts what others have learned of it (Show): an older word is not heard.
+	// Rev counts what was learned of it so (Show): an older word is not heard.
 	Rev int `json:"rev,omitempty"`
+	// come is that the file was seen where it was to come to. That endpoint may have
+	// fallen silent since.
+	come bool
 	// overtaken is that something else has begun to be written to the path since.
 	overtaken bool
 }

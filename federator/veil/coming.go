@@ -79,14 +79,13 @@ func (v *Veil) outdated(p string, r *record.Replica, all []record.Replica, doubt
 		if a.Coming == nil || len(a.Coming.Graves) == 0 {
 			continue
 		}
-		arrived := a.come || a.Coming.Arrived(p, all...)
-		switch {
-		case a.ID == "" && (a.overtaken || !arrived), !arrived && !doubtful(a.Coming.Endpoint):
-			continue
-		case a.ID != "" && arrived:
-			come = come || !a.come
+		arrived := a.Coming.Arrived(p, all...)
+		supersedes := arrived && !a.overtaken
+		if a.ID != "" { // else nobody knows what became of it
+			come = come || arrived && !a.come
+			supersedes = arrived || a.come || doubtful(a.Coming.Endpoint)
 		}
-		is = is || slices.ContainsFunc(a.Coming.Graves, func(g Grave) bool { return g.Holds(p, r) })
+		is = is || supersedes && slices.ContainsFunc(a.Coming.Graves, func(g Grave) bool { return g.Holds(p, r) })
 	}
 	return is, come
 }

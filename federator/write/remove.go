@@ -251,7 +251,7 @@ func (r *removal) tree(ctx context.Context, p string, found *federator.Found) er
 	r.fail(r.inter(ctx, r.graves(p, found, true), found)...)
 	for _, name := range missing {
 		st := byName(r.s, p, name)
-		if _, holds := found.By(st.ID()); !holds {
+		if st == nil || !holds(found, st.ID()) {
 			continue // it is buried there in any case
 		}
 		r.fail(Failure{Path: p, Endpoint: name, Pending: true, Err: &plugins.Error{Kind: plugins.Unavailable, Op: "list", Endpoint: name, Path: p}})

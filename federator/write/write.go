@@ -6,7 +6,8 @@
 // A file is stored on one endpoint: where it already is, else where the policy
 // says. As soon as it is there, copies elsewhere that were not written over are
 // out of sight of all front ends, and then removed. Until it is there, the old
-// file stays whole.
+// file stays whole. Of a file that a client sends to a storage itself it is looked
+// for whether it is there, and whoever reads it first sees to it, too.
 //
 // # Nothing comes back
 //
@@ -171,6 +172,9 @@ const mostFailures = 1000
 type Failures []Failure
 
 func (e Failures) Error() string {
+	if len(e) == 1 {
+		return fmt.Sprintf("%q could not be changed on %s: %v", e[0].Path, e[0].Endpoint, e[0].Err)
+	}
 	return fmt.Sprintf("%q could not be changed on %s (and %d more): %v", e[0].Path, e[0].Endpoint, len(e)-1, e[0].Err)
 }
 
