@@ -97,6 +97,9 @@ func (x *exchange) list() (*federator.Directory, *record.Facts, error) {
 func (x *exchange) propfindOne(ask propfind.Request) error {
 	found, err := x.h.options.Federator.Lookup(x.Request.Context(), x.path, federator.Best, &x.client)
 	if err != nil {
+		found, err = x.sent(err)
+	}
+	if err != nil {
 		return err
 	}
 	x.aged(found.Stale, found.Age)

@@ -31,7 +31,7 @@ func (x *exchange) put() error {
 		return err
 	}
 	file := write.File{
-		Size: x.Request.ContentLength, Digests: digest.FromHeader(in), Client: &x.client,
+		Size: x.Request.ContentLength, Digests: digest.FromHeader(in), Client: &x.client, Sender: x.sender(),
 		New: isStar(in["If-None-Match"]) || !overwrites(in),
 	}
 	if len(in["If-Match"]) > 0 || len(in["If-Unmodified-Since"]) > 0 {

@@ -36,6 +36,8 @@ func (x *exchange) get() error {
 	}
 	d, err := x.h.options.Federator.Locate(x.Request.Context(), x.path, need, &x.client)
 	switch {
+	case err != nil && x.Request.Method == http.MethodHead && form == usual && may == nil:
+		return x.headSent(err)
 	case err != nil && (d == nil || form != explain):
 		return err
 	case d.Kind() == plugins.Directory && form != explain && form != replicas:

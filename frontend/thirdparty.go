@@ -62,8 +62,10 @@ func (x *exchange) pull(order *transfer.Order) (t *transfer.Transfer, to string,
 		return nil, "", err
 	}
 	client := x.client
-	file := write.File{Size: -1, New: !order.Overwrite, Client: &client, Pull: true, Harms: x.harmed}
+	file := write.File{Size: -1, New: !order.Overwrite, Client: &client, Sender: x.sender(), Pull: true, Harms: x.harmed}
 	if x.h.agents.FollowsCopy(x.Request.UserAgent()) {
+		// What the storage has of the file before that is a part, which nobody is to see.
+		file.Size = x.h.options.Transfers.Size(x.Request.Context(), order)
 		target, carry, err := w.Redirect(x.Request.Context(), x.path, file)
 		if err != nil || !carry {
 			x.Endpoint = target.Endpoint

@@ -20,6 +20,8 @@ type Coming struct {
 	Old *Grave `json:"old,omitempty"`
 	// Graves are the copies elsewhere that it takes the place of.
 	Graves []Grave `json:"graves"`
+	// Sender is who sends it; "" if that is not known.
+	Sender string `json:"sender,omitempty"`
 	// Come is whether it was seen there by somebody who read the path (Comings).
 	Come bool `json:"-"`
 }
@@ -171,6 +173,16 @@ func (v *Veil) Sent(p string, id record.ID, tree bool) bool {
 		}
 	}
 	return false
+}
+
+// SentBy reports whether a sender is sending a file to p.
+func (v *Veil) SentBy(sender, p string) bool {
+	if v.busy.Load() == 0 {
+		return false
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.ContainsFunc(v.awaited[p], func(a awaited) bool { return a.Coming != nil && a.Coming.Sender == sender })
 }
 
 // touches reports whether what is at an endpoint matters.

@@ -28,8 +28,9 @@ type File struct {
 	// is there is what the client means.
 	New   bool
 	Match func(*federator.Found) bool
-	// Client is who sends it.
+	// Client is who sends it, Sender what tells him from others; "" is nobody.
 	Client *choice.Client
+	Sender string
 	// Pull is that the client will have the storage fetch the file from another
 	// server, by COPY; Harms, when set, reports whether the client is not to be
 	// sent to an address. Both concern Redirect alone.

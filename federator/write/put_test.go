@@ -297,9 +297,9 @@ func TestRedirectOrphaned(t *testing.T) {
 	})
 }
 
-// TestRedirectPull: a client has an endpoint fetch a file. How large it will be
-// nobody says, and it shows while it grows; it is not remembered before it has
-// stood still for long.
+// TestRedirectPull: a client has an endpoint fetch a file. Where the source does not
+// say how large it will be, it shows while it grows, and is not remembered before it
+// has stood still for long; else it does not show before it is whole.
 func TestRedirectPull(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a, b := newSite("a", map[string]string{"/both": "old", "/mine": "old"}), newSite("b", map[string]string{"/both": "old", "/d/": ""})
@@ -332,6 +332,15 @@ func TestRedirectPull(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		equal(t, "remembered", fmt.Sprint(asks(a, two)), "false")
 
+		of3 := func(f *write.File) { f.Size = 3 }
+		equal(t, "of three bytes", ask("/d/g", of3), "http://a.example/d/g")
+		a.tree.Put("/d/g", mem.File{Content: "xx", ModTime: time.Now()})
+		equal(t, "a part", two.read("/d/g"), "absent")
+		a.tree.Put("/d/g", mem.File{Content: "xxx", ModTime: time.Now()})
+		equal(t, "the whole", two.read("/d/g"), "xxx")
+
+		equal(t, "of another size, with copies elsewhere", ask("/both", func(f *write.File) { f.Size = 4 }), "http://a.example/both")
+		time.Sleep(7 * time.Hour)
 		equal(t, "over its only copy", ask("/mine"), "http://a.example/mine")
 		equal(t, "with copies elsewhere", ask("/both"), "carry")
 		equal(t, "a chunked upload with copies elsewhere", ask("/both", func(f *write.File) { f.Pull = false }), "carry")

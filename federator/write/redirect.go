@@ -63,11 +63,15 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 		return Target{}, false, err
 	}
 	end := w.intend(ctx, plan, st.ID(), others, atMost)
-	w.watch(plan, st, own, file.Size, others, end)
+	w.watch(plan, st, own, &file, others, end)
 	w.f.Told() // the client may ask another front end as soon as it has sent the file
 	st.Sent()
 	return Target{Endpoint: st.Name(), URL: l.URL, Replaced: plan.exists()}, false, nil
 }
+
+// Sends reports whether a sender (File.Sender) was sent to a storage with a file for
+// path, of which nobody is to see a part. That he may, who knows what he does.
+func (w *Writer) Sends(sender, path string) bool { return sender != "" && w.veil.SentBy(sender, path) }
 
 // tells reports whether it is to be seen, from what a storage says of the file,
 // that the new one has come.
@@ -108,14 +112,14 @@ const (
 )
 
 // watch awaits a file that a client sends to a storage itself.
-func (w *Writer) watch(plan *plan, st *federator.Storage, own string, size int64, others []veil.Grave, end func(known bool)) {
-	most, latest := atMost, lookLatest
+func (w *Writer) watch(plan *plan, st *federator.Storage, own string, file *File, others []veil.Grave, end func(known bool)) {
+	most, latest, size := atMost, lookLatest, file.Size
 	if size < 0 {
 		most, latest = atMostBlind, lookBlindly
 	}
 	var coming *veil.Coming
 	if size >= 0 {
-		coming = &veil.Coming{Endpoint: st.ID(), Size: size, Old: plan.graveOf(st.ID()), Graves: others}
+		coming = &veil.Coming{Endpoint: st.ID(), Size: size, Old: plan.graveOf(st.ID()), Graves: others, Sender: file.Sender}
 	}
 	// If this front end lives, it is who ends it.
 	done, overtaken := w.veil.AwaitComing(plan.path, most+time.Minute, coming)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -38,7 +39,7 @@ var asked = []string{"adler32", "md5", "sha-256"}
 func (a *Agent) Pull(ctx context.Context, o *Order, sink Sink) (*Transfer, error) {
 	return a.begin(ctx, o, func(t *Transfer) (func() error, error) {
 		s := &source{client: a.client, order: o, large: a.large, quick: a.quick, connected: t.connected}
-		if err := s.look(t.ctx); err != nil {
+		if err := s.look(t.ctx, wanting()); err != nil {
 			return nil, &other{err}
 		}
 		if o.Checksum && len(s.digests) == 0 && !s.late {
@@ -46,6 +47,22 @@ func (a *Agent) Pull(ctx context.Context, o *Order, sink Sink) (*Transfer, error
 		}
 		return func() error { return s.pour(t, sink) }, nil
 	})
+}
+
+// brief bounds how long Size takes.
+const brief = 5 * time.Second
+
+// Size returns how large the file is that the order of a pull names, in bytes,
+// negative where the source does not say so soon. It is for those who leave the copy
+// to somebody else.
+func (a *Agent) Size(ctx context.Context, o *Order) int64 {
+	ctx, cancel := context.WithTimeout(ctx, brief)
+	defer cancel()
+	s := &source{client: a.client, order: o, large: math.MaxInt64, quick: brief}
+	if s.look(ctx, nil) != nil {
+		return -1
+	}
+	return s.size
 }
 
 // pour has the sink store the file.
@@ -158,10 +175,10 @@ func (s *source) later(ctx context.Context) func() ([]plugins.Digest, error) {
 	}
 }
 
-// look asks for size and checksums. Where HEAD is not answered (what is signed
-// for GET, for one) the header of a GET tells.
-func (s *source) look(ctx context.Context) error {
-	resp, err := s.client.Do(ctx, s.question(http.MethodHead, nil, wanting(), s.quick))
+// look asks for the size and what else want asks for. Where HEAD is not answered
+// (what is signed for GET, for one) the header of a GET tells.
+func (s *source) look(ctx context.Context, want http.Header) error {
+	resp, err := s.client.Do(ctx, s.question(http.MethodHead, nil, want, s.quick))
 	switch plugins.KindOf(err) {
 	case plugins.Timeout:
 		s.late = true
@@ -169,7 +186,7 @@ func (s *source) look(ctx context.Context) error {
 	case plugins.Denied, plugins.Unsupported, plugins.Invalid:
 		var status *guard.StatusError
 		if errors.As(err, &status) {
-			resp, err = s.ask(ctx, http.MethodGet, nil, wanting())
+			resp, err = s.ask(ctx, http.MethodGet, nil, want)
 		}
 	}
 	if err != nil {

@@ -127,6 +127,37 @@ func TestPull(t *testing.T) {
 	}
 }
 
+// TestSize asks sources of all manners how large a file is.
+func TestSize(t *testing.T) {
+	data := content(1000)
+	for name, c := range map[string]struct {
+		serve http.HandlerFunc
+		want  int64
+	}{
+		"plain": {serving(data, adler(data)), 1000},
+		"signed for GET": {func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			serving(data, "")(w, r)
+		}, 1000},
+		"not there":    {http.NotFound, -1},
+		"not told":     {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() }, -1},
+		"made smaller": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Encoding", "gzip") }, -1},
+	} {
+		s := party(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer s3cr3t" || r.Header.Get("Want-Digest") != "" {
+				t.Errorf("%s: header %v", name, r.Header)
+			}
+			c.serve(w, r)
+		})
+		if got := agent(t, Options{}).Size(t.Context(), order(t, "Source: "+s.URL+"/f", "TransferHeaderAuthorization: Bearer s3cr3t")); got != c.want {
+			t.Errorf("%s: %d bytes", name, got)
+		}
+	}
+}
+
 func TestPullChecksum(t *testing.T) {
 	data := content(100_000)
 	s := party(t, serving(data, adler(data[1:])))

@@ -473,8 +473,8 @@ func TestThirdPartyRedirect(t *testing.T) {
 		}
 	}
 
-	// XRootD shows the part that it has of a file when the source dies, and
-	// keeps it. gfal2 removes it, from the federation.
+	// XRootD shows the part that it has of a file, also when the source has died. It
+	// is not seen in the federation, from where gfal2 removes it.
 	share.lay(t, "/source", bulk(48<<20))
 	before := here.files(t)
 	share.toxic.Latency(100*time.Millisecond, 100*time.Millisecond)
@@ -484,7 +484,12 @@ func TestThirdPartyRedirect(t *testing.T) {
 		_, err := c.try("gfal-copy", "--just-copy", "--copy-mode", "pull", share.dav("/source"), here.dav("/dies"))
 		done <- err
 	}()
-	eventually(t, "a part of the file goes its way", func() bool { return share.toxic.Passed() > passed+4<<20 })
+	eventually(t, "a part of the file goes its way", func() bool {
+		return share.toxic.Passed() > passed+4<<20 && here.files(t)["/dies"] > 0
+	})
+	if status := c.run("curl", "-s", "-o", "part", "-w", "%{http_code}", base+"/dies"); status != "404" {
+		t.Errorf("of a part: %s", status)
+	}
 	share.kill()
 	if err := <-done; err == nil {
 		t.Error("gfal2 believes in the copy")
