@@ -136,7 +136,8 @@ func (w *Writer) watch(plan *plan, st *federator.Storage, own string, file *File
 			select {
 			case <-ctx.Done():
 				timer.Stop()
-				if last.Endpoint != 0 && time.Since(since) >= settled {
+				if last.Endpoint != 0 && time.Since(since) >= settled && w.ctx.Err() == nil {
+					w.log.Warn("a client has not sent all of its file; what there is of it shows from now on", "endpoint", st.Name(), "path", plan.path, "bytes", last.Size, "announced", size)
 					w.forsake(plan.path, st.ID())
 				}
 				end(true) // unless this front end is at its end
