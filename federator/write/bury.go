@@ -249,6 +249,9 @@ func take(ctx context.Context, st *federator.Storage, own string) error {
 // raze removes what is dead of a directory on a storage, and the directory if
 // nothing else is in it; alive is whether something is.
 func (w *Writer) raze(ctx context.Context, st *federator.Storage, own string, g *veil.Grave, careful bool) (alive bool, err error) {
+	if err := shallow("remove", own); err != nil {
+		return false, err
+	}
 	var children []plugins.Entry
 	for e, err := range list(ctx, st, own) {
 		if plugins.KindOf(err) == plugins.NotFound {

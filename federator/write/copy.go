@@ -63,6 +63,9 @@ func (c *copying) spend(p string) error {
 	if c.left--; c.left < 0 {
 		return &plugins.Error{Kind: plugins.Invalid, Op: "copy", Path: p, Err: errTooMany}
 	}
+	if err := shallow("copy", p); err != nil {
+		return err
+	}
 	return c.may(p)
 }
 

@@ -366,6 +366,39 @@ func TestNamesAstray(t *testing.T) {
 	}
 }
 
+// TestWithoutEnd: a directory that holds itself is neither removed nor copied, and ends
+// nothing else.
+func TestWithoutEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := newSite("a", map[string]string{"/d/f": "1", "/e/": ""})
+		a.Endpoint = faults.New(&endless{Endpoint: a.tree})
+		f := newFront(t, &hub{}, func(s *write.Settings) { s.Most = 1e6 }, a)
+		equal(t, "removed", kind(f.remove("/d")), "invalid")
+		_, err := f.w.Copy(t.Context(), "/d", "/e/d", false, true, nobody, func(string) error { return nil })
+		equal(t, "copied", kind(err), "invalid")
+		equal(t, "still there", a.read("/d/f"), "1")
+	})
+}
+
+// endless has every directory below /d hold itself.
+type endless struct{ *mem.Endpoint }
+
+func (e *endless) real(path string) string {
+	for strings.HasPrefix(path, "/d/d") {
+		path = path[2:]
+	}
+	return path
+}
+
+func (e *endless) Stat(ctx context.Context, path string) (plugins.Entry, error) {
+	return e.Endpoint.Stat(ctx, e.real(path))
+}
+
+func (e *endless) List(ctx context.Context, path string) iter.Seq2[plugins.Entry, error] {
+	path = e.real(path)
+	return astray{e.Endpoint, "/d", "d"}.List(ctx, path)
+}
+
 // TestPutIntoVanishingDirectory: a file comes into a dead directory in the
 // moment in which that is removed, or a directory is made anew in its place.
 func TestPutIntoVanishingDirectory(t *testing.T) {

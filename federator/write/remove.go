@@ -6,6 +6,7 @@ import (
 	"iter"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"canopy/federator"
@@ -77,11 +78,27 @@ type removal struct {
 // errTooMany is the end of a change that touches more than it may.
 var errTooMany = errors.New("there is more in it than one request may change")
 
+// deepest is how many directories may lie in each other where a whole tree is changed:
+// one that holds itself, by a link, has no end.
+const deepest = 1000
+
+var errTooDeep = errors.New("more directories lie in each other than one request may change")
+
+func shallow(op, p string) error {
+	if strings.Count(p, "/") > deepest {
+		return &plugins.Error{Kind: plugins.Invalid, Op: op, Path: p, Err: errTooDeep}
+	}
+	return nil
+}
+
 // survey goes through all that is to be removed, and returns an error for what
 // may not be.
 func (r *removal) survey(ctx context.Context, p string, kind plugins.EntryKind, facts *record.Facts) error {
 	if r.left--; r.left < 0 {
 		return &plugins.Error{Kind: plugins.Invalid, Op: "remove", Path: p, Err: errTooMany}
+	}
+	if err := shallow("remove", p); err != nil {
+		return err
 	}
 	if err := r.may(p); err != nil {
 		return err
