@@ -32,9 +32,10 @@ type Shared interface {
 	// concerns is believed again.
 	Invalidate(keys ...string)
 
-	// Told waits until all that was invalidated before has been delivered. It
-	// reports false where that is not so before ctx ends, or the level is out of
-	// order.
+	// Told waits until all that was invalidated before has been delivered, and
+	// the other front ends have taken it in. It reports false where that is not so
+	// before ctx ends, or the level is out of order. Who has not taken it in by
+	// then is not waited for again until it has caught up.
 	Told(ctx context.Context) bool
 
 	// Close writes what is waiting, for a second at most, and ends the level.

@@ -62,14 +62,14 @@ func (f *Federator) Tell(word string) {
 	}
 }
 
-// toldWithin bounds how long is waited for others to be told: as long as a
-// client that writes does not mind. Where the shared cache is out of order they
-// are told when it is back.
-const toldWithin = 100 * time.Millisecond
+// toldWithin bounds how long is waited for others to take in what they are told: as
+// long as a client that writes does not mind, and a busy machine takes. Where the
+// shared cache is out of order they are told when it is back.
+const toldWithin = 500 * time.Millisecond
 
-// Told waits until the front ends that share the cache have been told all that
-// was written and said before, and no longer than a moment. A client may go to
-// any of them next, and this one may die.
+// Told waits until the front ends that share the cache have taken in all that was
+// written and said before, and no longer than a moment. A client may go to any of them
+// next, and this one may die.
 func (f *Federator) Told() {
 	if f.shared == nil {
 		return

@@ -18,25 +18,34 @@ func (l *Level) deliver() error {
 		if len(run) == 0 {
 			return nil
 		}
-		pipe := l.client.Pipeline()
-		var told []string
-		for _, r := range run {
-			pipe.Del(l.ctx, l.names.value(r.key))
-			if r.tell {
-				told = append(told, r.key)
-			}
-		}
-		if _, err := pipe.Exec(l.ctx); err != nil {
+		if err := l.remove(run); err != nil {
+			l.outbox.stick()
 			return err
 		}
-		if len(told) > 0 {
-			if err := l.publish(message{origin: l.origin, keys: told}); err != nil {
-				return err
-			}
-		}
 		l.outbox.removed(run)
-		l.count.invalidated.Add(uint64(len(told)))
 	}
+}
+
+func (l *Level) remove(run []removal) error {
+	pipe := l.client.Pipeline()
+	var told []string
+	for _, r := range run {
+		pipe.Del(l.ctx, l.names.value(r.key))
+		if r.tell {
+			told = append(told, r.key)
+		}
+	}
+	if _, err := pipe.Exec(l.ctx); err != nil {
+		return err
+	}
+	if len(told) == 0 {
+		return nil
+	}
+	if err := l.publish(message{origin: l.origin, keys: told}); err != nil {
+		return err
+	}
+	l.count.invalidated.Add(uint64(len(told)))
+	return nil
 }
 
 func (l *Level) publish(m message) error {

@@ -174,4 +174,9 @@ func (n names) generation() string { return n.prefix + "generation" }
 // to a database, hence the number.
 func (n names) channel() string { return n.prefix + "invalidate:" + n.db }
 
+// answers is the channel on which a front end gets answers to its calls.
+func (n names) answers(origin uint64) string {
+	return n.channel() + ":" + strconv.FormatUint(origin, 16)
+}
+
 func hashed(key string) bool { return len(key) > maxPlainKey }

@@ -46,10 +46,13 @@ func (l *Level) Invalidate(keys ...string) {
 // Told implements cache.Shared.
 func (l *Level) Told(ctx context.Context) bool {
 	turn := l.outbox.lastTurn()
-	for l.breaker.phase() != nil {
-		ok, news := l.outbox.done(turn)
-		if ok {
-			return true
+	for {
+		ok, stuck, news := l.outbox.done(turn)
+		switch {
+		case ok:
+			return l.roll.all(ctx)
+		case stuck:
+			return false
 		}
 		select {
 		case <-news:
@@ -57,7 +60,6 @@ func (l *Level) Told(ctx context.Context) bool {
 			return false
 		}
 	}
-	return false
 }
 
 // suspect takes the level out of use because of a failure in phase p. The
@@ -103,7 +105,7 @@ func (l *Level) keep() {
 		if used != nil {
 			wait, used, attempt = wait.after(l.opt.Now().Sub(used.began)), nil, 1
 		}
-		l.sleep(time.Duration(wait))
+		l.rest(time.Duration(wait))
 		p, err := l.resume()
 		if err == nil {
 			if attempt > noticeFrom {
@@ -136,13 +138,22 @@ func (l *Level) isClosing() bool {
 	}
 }
 
-// sleep waits for d or until the level is being closed.
-func (l *Level) sleep(d time.Duration) {
+// rest waits for d or until the level is being closed. Meanwhile it delivers what is
+// to be removed: a server that is too slow for questions is not too slow for that.
+func (l *Level) rest(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-l.closing:
-	case <-timer.C:
+	for work := l.outbox.work; ; {
+		if l.deliver() != nil {
+			work = nil // until it is tried again in any case
+		}
+		select {
+		case <-work:
+		case <-l.closing:
+			return
+		case <-timer.C:
+			return
+		}
 	}
 }
 

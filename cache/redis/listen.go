@@ -37,7 +37,7 @@ func (l *Level) listen() {
 // ever established. broken is whether there was time to miss something that
 // this front end would have had to know before it writes what is waiting.
 func (l *Level) subscribe(broken bool) (established bool) {
-	sub := l.client.Subscribe(l.ctx, l.names.channel())
+	sub := l.client.Subscribe(l.ctx, l.names.channel(), l.names.answers(l.origin))
 	defer l.count.subscribed.Store(false)
 
 	// The heart beats until the subscription is closed, which also ends the
@@ -57,6 +57,10 @@ func (l *Level) subscribe(broken bool) (established bool) {
 		}
 		switch event := event.(type) {
 		case *goredis.Subscription:
+			if event.Channel != l.names.channel() {
+				l.roll.introduce() // now answers arrive
+				continue
+			}
 			// A second one means that the library has connected again.
 			if broken || established {
 				l.count.dropped.Add(uint64(l.outbox.forgetWrites()))
@@ -94,6 +98,10 @@ func (l *Level) hear(payload string) {
 	case err != nil:
 		l.count.malformed.Add(1)
 	case m.origin == l.origin:
+	case m.answer > 0:
+		l.roll.answered(m.origin, m.answer)
+	case m.call > 0:
+		l.roll.called(m.origin, m.call)
 	case m.everything:
 		l.count.dropped.Add(uint64(l.outbox.forgetWrites()))
 		l.suspect(l.breaker.phase(), l.names.generation(), errNewGeneration)

@@ -11,6 +11,8 @@ var messages = []message{
 	{origin: 1, keys: []string{"a"}},
 	{origin: 1 << 63, keys: []string{"", "a\x00b", strings.Repeat("x", maxKey)}},
 	{origin: 3, everything: true},
+	{origin: 4, call: 1},
+	{origin: 5, answer: 1 << 63},
 }
 
 func TestMessageRoundTrip(t *testing.T) {
@@ -55,7 +57,9 @@ func TestMessageRefuses(t *testing.T) {
 		"no keys":             good[:10],
 		"cut in the key":      good[:11],
 		"version 2":           "\x02" + good[1:],
-		"kind 3":              good[:1] + "\x03" + good[2:],
+		"kind 5":              good[:1] + "\x05" + good[2:],
+		"call without number": good[:1] + "\x03" + good[2:10],
+		"answer to no call":   good[:1] + "\x04" + good[2:10] + strings.Repeat("\x00", 8),
 		"everything and keys": good[:1] + "\x02" + good[2:],
 		"length without end":  good[:10] + strings.Repeat("\xff", 20),
 		"long key":            string(message{keys: []string{strings.Repeat("x", maxKey+1)}}.encode()),

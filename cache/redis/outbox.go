@@ -62,6 +62,8 @@ type outbox struct {
 	// overflow is that there were too many removals to keep: every value is
 	// to be taken for dead.
 	overflow bool
+	// stuck is that the last removals that were tried could not be done.
+	stuck bool
 	// recent and older are the keys written since rotated, and in the time
 	// as long before.
 	recent, older map[string]struct{}
@@ -231,6 +233,15 @@ func (o *outbox) removed(run []removal) {
 			o.removalBytes -= len(r.key)
 		}
 	}
+	o.stuck = false
+	o.signal()
+}
+
+// stick notes that removals could not be done.
+func (o *outbox) stick() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stuck = true
 	o.signal()
 }
 
@@ -241,20 +252,20 @@ func (o *outbox) lastTurn() uint64 {
 	return o.turn
 }
 
-// done reports whether all removals up to a turn have been done, and returns
-// what is closed when there is news of that.
-func (o *outbox) done(turn uint64) (ok bool, news <-chan struct{}) {
+// done reports whether all removals up to a turn have been done, or cannot be done at
+// present, and returns what is closed when there is news of that.
+func (o *outbox) done(turn uint64) (ok, stuck bool, news <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, r := range o.queue {
 		if r.turn <= turn && o.removals[r.key].turn == r.turn {
-			return false, o.fewer
+			return false, o.stuck, o.fewer
 		}
 		if r.turn > turn {
 			break
 		}
 	}
-	return !o.overflow, o.fewer
+	return !o.overflow, o.overflow, o.fewer
 }
 
 // nextWrites takes some writes out, none while there are removals.

@@ -66,7 +66,7 @@ func TestWordsInOrder(t *testing.T) {
 	o.remove(true, []string{"0"})
 	last := o.lastTurn()
 	var got []string
-	for ok := false; !ok; ok, _ = o.done(last) {
+	for ok := false; !ok; ok, _, _ = o.done(last) {
 		run := o.nextRemovals()
 		o.remove(true, []string{"later"})
 		o.removed(run)
@@ -79,8 +79,17 @@ func TestWordsInOrder(t *testing.T) {
 	if len(got) != 2*removalRun || got[0] != "1" || got[len(got)-1] != "0" || got[removalRun] != fmt.Sprint(removalRun+1) {
 		t.Errorf("%d words: %q", len(got), got)
 	}
+	o.remove(true, []string{"more"})
+	o.stick()
+	if ok, stuck, _ := o.done(o.lastTurn()); ok || !stuck {
+		t.Errorf("of what could not be done: %v, %v", ok, stuck)
+	}
+	o.removed(o.nextRemovals())
+	if ok, _, _ := o.done(o.lastTurn()); !ok || o.stuck {
+		t.Error("not done in the end")
+	}
 	o.lose()
-	if ok, _ := o.done(last); ok {
+	if ok, stuck, _ := o.done(last); ok || !stuck {
 		t.Error("done, when all that waited was lost")
 	}
 }

@@ -34,7 +34,7 @@
 // # Invalidation
 //
 // Invalidate deletes keys in Redis and then publishes them to the other front
-// ends on one channel. Until Redis has confirmed, Get gives nothing for them
+// ends on one channel, also while the level is suspect. Until Redis has confirmed, Get gives nothing for them
 // here, and an older Set that still waits is forgotten. While Redis cannot be
 // reached they are kept, and sent before the level is used again. There is
 // room for 65536; if more come, nobody can say any longer which stored values
@@ -46,6 +46,11 @@
 // A front end that hears of an invalidation forgets its own waiting write of
 // that key, and deletes the key again if it has written it in the last second
 // or two: its write may have arrived after the other's deletion.
+//
+// Redis passes messages on and does not wait for those who get them. Told does: it
+// calls the others on the channel, and each answers on that of the caller when it has
+// taken in what came before. Who does not answer in time is not waited for again
+// until it does; who no longer subscribes is forgotten.
 //
 // When the subscription has been established, again or for the first time,
 // messages may have been missed and Options.OnReconnect is called.
@@ -142,6 +147,7 @@ type Level struct {
 	origin  uint64
 	breaker breaker
 	outbox  outbox
+	roll    roll
 	asks    chan *ask
 	count   counters
 
@@ -215,6 +221,7 @@ func Open(opt Options) (*Level, error) {
 	}
 	l.breaker.budget = opt.Budget
 	l.outbox.init(opt.Now)
+	l.roll.init()
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 
 	// go-redis writes every failed dial to standard error. What matters of
@@ -226,6 +233,7 @@ func Open(opt Options) (*Level, error) {
 	}
 	l.wg.Go(l.keep)
 	l.wg.Go(l.listen)
+	l.wg.Go(l.speak)
 	return l, nil
 }
 

@@ -23,8 +23,9 @@ type awaited struct {
 	// Shown is that something else was put at that endpoint since, and nobody
 	// knows how it looks: what is seen there is not taken for a part.
 	Shown bool `json:"shown,omitempty"`
-	// Rev counts what was learned of it so (Show): an older word is not heard.
-	Rev int `json:"rev,omitempty"`
+	// Learned is when something was learned of it (Show), in Unix nanoseconds: an
+	// older word is not heard.
+	Learned int64 `json:"learned,omitempty"`
 	// come is that the file was seen where it was to come to. That endpoint may have
 	// fallen silent since.
 	come bool
@@ -137,7 +138,7 @@ func (v *Veil) expect(a awaited) {
 	}
 	if i := slices.IndexFunc(v.awaited[p], func(b awaited) bool { return a.ID == b.ID }); i >= 0 {
 		old := &v.awaited[p][i]
-		if a.Rev < old.Rev {
+		if a.Learned < old.Learned {
 			return
 		}
 		a.overtaken, a.come = old.overtaken, old.come

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"canopy/federator/record"
 	"canopy/plugins"
@@ -195,7 +196,7 @@ func (a *awaited) touches(id record.ID) bool {
 func (a *awaited) show(id record.ID, r *record.Replica) {
 	c := *a.Coming
 	a.Coming = &c // others may be reading the old one
-	a.Rev++
+	a.Learned = max(time.Now().UnixNano(), a.Learned+1)
 	c.Graves = slices.DeleteFunc(slices.Clone(c.Graves), func(g Grave) bool {
 		return g.Endpoint == id && (r == nil || g.Holds(string(a.Path), r))
 	})

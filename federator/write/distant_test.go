@@ -155,6 +155,8 @@ type level struct {
 	wrote   map[string]time.Time // when a value was written
 	// delivered is closed when all has been done that was to be.
 	delivered chan struct{}
+	// heard is closed when all has been taken in that was received.
+	heard chan struct{}
 }
 
 func (l *level) Get(_ context.Context, keys ...string) [][]byte {
@@ -236,9 +238,26 @@ func (l *level) Invalidate(keys ...string) {
 		others := slices.DeleteFunc(slices.Clone(l.levels), func(other *level) bool { return other == l })
 		l.mu.Unlock()
 		for _, other := range others {
-			other.hear(keys)
+			other.receive(keys)
 		}
 	})
+}
+
+// receive has a front end be told a little later, after all that it was told before.
+func (l *level) receive(keys []string) {
+	done := make(chan struct{})
+	l.mu.Lock()
+	before := l.heard
+	l.heard = done
+	l.mu.Unlock()
+	go func() {
+		defer close(done)
+		l.lag.wait()
+		if before != nil {
+			<-before
+		}
+		l.hear(keys)
+	}()
 }
 
 // hear is told of what another front end has invalidated.
@@ -276,14 +295,42 @@ func (l *level) hear(keys []string) {
 	}
 }
 
-func (l *level) Told(context.Context) bool {
+// Told waits for the cache, and then for all who live.
+func (l *level) Told(ctx context.Context) bool {
 	l.mu.Lock()
-	all := l.delivered
+	delivered := l.delivered
 	l.mu.Unlock()
-	if all != nil {
-		<-all
+	if !waited(ctx, delivered) {
+		return false
 	}
+	var heard []chan struct{}
+	l.mu.Lock()
+	for _, other := range l.levels {
+		if other != l && !other.dead {
+			heard = append(heard, other.heard)
+		}
+	}
+	l.mu.Unlock()
+	for _, h := range heard {
+		if !waited(ctx, h) {
+			return false
+		}
+	}
+	l.lag.wait()
 	return !l.gone()
+}
+
+// waited waits for what may be nil.
+func waited(ctx context.Context, done chan struct{}) bool {
+	if done == nil {
+		return true
+	}
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (l *level) Close() error { return nil }
