@@ -50,7 +50,11 @@ func (l *Level) Told(ctx context.Context) bool {
 		ok, stuck, news := l.outbox.done(turn)
 		switch {
 		case ok:
-			return l.roll.all(ctx)
+			all, muted := l.roll.all(ctx)
+			if muted > 0 {
+				l.opt.Log.Info("other front ends are slow to take in what they are told; they are not waited for until they have", "front_ends", muted)
+			}
+			return all
 		case stuck:
 			return false
 		}

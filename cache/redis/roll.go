@@ -101,13 +101,13 @@ func (r *roll) signal() {
 }
 
 // all waits until all other front ends have taken in what they were told before. It
-// reports false if ctx ends first, or they cannot be called. Who has not answered by
-// then is not waited for again before he does.
-func (r *roll) all(ctx context.Context) bool {
+// is not ok if ctx ends first, or they cannot be called. Who has not answered by then
+// is not waited for again before he does; muted is how many those are now.
+func (r *roll) all(ctx context.Context) (ok bool, muted int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.peers) == 0 {
-		return true
+		return true, 0
 	}
 	// One that has been sent may have gone out before they were told.
 	call := r.last + 1
@@ -116,9 +116,9 @@ func (r *roll) all(ctx context.Context) bool {
 	for {
 		switch {
 		case r.sent >= call && r.answer(call):
-			return true
+			return true, 0
 		case r.failed >= call:
-			return false
+			return false, 0
 		}
 		news := r.news
 		r.mu.Unlock()
@@ -128,9 +128,12 @@ func (r *roll) all(ctx context.Context) bool {
 		case <-ctx.Done():
 			r.mu.Lock()
 			for _, p := range r.peers {
-				p.mute = p.mute || p.answered < call
+				if !p.mute && p.answered < call {
+					p.mute = true
+					muted++
+				}
 			}
-			return false
+			return false, muted
 		}
 	}
 }

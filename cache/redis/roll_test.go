@@ -64,7 +64,10 @@ func TestRoll(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			over := make(chan bool, 1)
-			go func() { over <- r.all(ctx) }()
+			go func() {
+				ok, _ := r.all(ctx)
+				over <- ok
+			}()
 			synctest.Wait()
 			if n, _ := r.due(); n > 0 {
 				r.said(n, receivers, err)
