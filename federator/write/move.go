@@ -295,7 +295,7 @@ func (m *move) step(ctx context.Context, s step) error {
 		if r, ok := m.found.By(s.st.ID()); ok && r.Kind == plugins.File {
 			size = r.Size
 		}
-		m.w.shown(ctx, s.st, m.to, s.to, size)
+		m.w.shown(ctx, s.st, m.to, s.to, size, true)
 	}
 	return err
 }

@@ -98,11 +98,21 @@ func TestPartMeanwhile(t *testing.T) {
 		}, "absent", "new", "-"},
 		"a smaller one is put":   {func(f *front) error { return f.put("/d/f", "p") }, "p", "p", "-"},
 		"a smaller one is moved": {func(f *front) error { f.move("/m", "/d/f", true); return nil }, "m", "m", "-"},
-		"a directory is moved":   {func(f *front) error { f.move("/t", "/d", true); return nil }, "t", "t", "-"},
+		"one is moved that becomes another in the last moment": {func(f *front) error {
+			f.move("/changing", "/d/f", true)
+			return nil
+		}, "else", "else", "-"},
+		"a directory is moved": {func(f *front) error { f.move("/t", "/d", true); return nil }, "t", "t", "-"},
 	} {
 		bubble(t, func(t *testing.T) {
-			a, b := newSite("a", map[string]string{"/m": "m", "/t/f": "t"}), newSite("b", nil)
+			a, b := newSite("a", map[string]string{"/m": "m", "/t/f": "t", "/changing": "c"}), newSite("b", nil)
 			a.tree.Mkdir("/d")
+			a.Inject(faults.Rule{Op: "move", Path: func(p string) bool {
+				if p == "/changing" { // a client who was sent there writes it over
+					a.tree.Put(p, mem.File{Content: "else", ModTime: time.Now()})
+				}
+				return false
+			}})
 			one, two := sending(t, a, b)
 			equal(t, name, kind(c.do(two)), "done")
 			for range 30 {

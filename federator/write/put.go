@@ -83,15 +83,16 @@ func (o *once) Read(p []byte) (int, error) {
 func (w *Writer) put(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
 	entry, err := w.putOn(ctx, st, plan, body, file)
 	if err == nil || plugins.KindOf(err).Silent() {
-		w.shown(ctx, st, plan.path, where(st, plan), plan.size)
+		w.shown(ctx, st, plan.path, where(st, plan), plan.size, false)
 	}
 	return entry, err
 }
 
 // shown has all front ends tell what was put at a storage, a file of that size, or a
 // directory or what is not known if that is negative, from what clients are sending
-// there themselves. What is of another size has come after it.
-func (w *Writer) shown(ctx context.Context, st *federator.Storage, p, own string, size int64) {
+// there themselves. What is of another size has come after it, unless it was moved
+// there: then it may have been written over before, and nobody knows.
+func (w *Writer) shown(ctx context.Context, st *federator.Storage, p, own string, size int64, moved bool) {
 	tree := size < 0
 	if !w.veil.Sent(p, st.ID(), tree) {
 		return
@@ -104,6 +105,8 @@ func (w *Writer) shown(ctx context.Context, st *federator.Storage, p, own string
 		w.veil.Show(p, st.ID(), tree, nil)
 	case tree || size == r.Size:
 		w.veil.Show(p, st.ID(), false, &r) // below a file is nothing
+	case moved:
+		w.veil.Show(p, st.ID(), false, nil)
 	}
 }
 

@@ -183,7 +183,7 @@ func (w *Writer) arrived(ctx context.Context, plan *plan, id record.ID, own stri
 	defer s.Leave()
 	w.settle(ctx, s, plan.path, id)
 	if st := storageOf(s, plan.path, id); st != nil {
-		w.shown(ctx, st, plan.path, own, plan.size) // others may be on their way there, too
+		w.shown(ctx, st, plan.path, own, plan.size, false) // others may be on their way there, too
 	}
 	w.f.Told() // who comes next is to know what is buried
 	return true
