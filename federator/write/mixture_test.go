@@ -269,8 +269,9 @@ func (m *mixed) client(name string, random *rand.Rand, things int, pause time.Du
 		var err error
 		switch turn := random.IntN(10); {
 		case turn < 3:
-			o.Kind, o.Version = history.Put, history.Version(fmt.Sprintf("%s-%03d", name, n))
-			err = m.put(f, o.Path, string(o.Version), random.IntN(2) == 0)
+			// Of several sizes: what is smaller than what is to come may be a part of it.
+			o.Kind, o.Version = history.Put, history.Version(fmt.Sprintf("%s-%0*d", name, 3+2*random.IntN(3), n))
+			err = m.put(f, o.Path, string(o.Version), random.IntN(2) == 0, random.IntN(5) == 0)
 		case turn < 5:
 			o.Kind = history.Delete
 			err = f.w.Remove(f.ctx, o.Path, nobody, anything, nil)
@@ -326,13 +327,16 @@ func (s *site) grow(t *testing.T, p, content string) error {
 }
 
 // put stores a file by way of the front end, or, if asks, where that sends the
-// client; there it is seen while it grows, if m.grows.
-func (m *mixed) put(f *life, p, content string, asks bool) error {
+// client, who may never go there; there it is seen while it grows, if m.grows.
+func (m *mixed) put(f *life, p, content string, asks, never bool) error {
 	file := write.File{Size: int64(len(content)), Client: nobody}
 	if asks {
 		target, carry, err := f.w.Redirect(f.ctx, p, file)
 		if err != nil || f.gone() {
 			return errors.Join(err, f.ctx.Err())
+		}
+		if !carry && never {
+			return errors.New("the client has not gone there")
 		}
 		if !carry {
 			at := slices.IndexFunc(m.sites, func(s *site) bool { return s.name == target.Endpoint })
