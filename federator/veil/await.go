@@ -20,11 +20,11 @@ type awaited struct {
 	// Coming is nil where the bytes come through the front end, which knows
 	// when they are there.
 	Coming *Coming `json:"coming,omitempty"`
-	// Shown is that something else was put at that endpoint since, and nobody
-	// knows how it looks: what is seen there is not taken for a part.
+	// Shown is that something else was put at that endpoint since, or is about to
+	// be, and nobody knows how it looks: what is seen there is not taken for a part.
 	Shown bool `json:"shown,omitempty"`
-	// Learned is when something was learned of it (Show), in Unix nanoseconds: an
-	// older word is not heard.
+	// Learned is when something was learned of it (Show, Brace), in Unix
+	// nanoseconds: an older word is not heard.
 	Learned int64 `json:"learned,omitempty"`
 	// come is that the file was seen where it was to come to. That endpoint may have
 	// fallen silent since.

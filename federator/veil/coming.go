@@ -141,12 +141,48 @@ func (v *Veil) Show(p string, id record.ID, tree bool, r *record.Replica) {
 	if v.busy.Load() == 0 {
 		return
 	}
+	v.alter(p, tree, func(a *awaited) bool {
+		if !a.touches(id) {
+			return false
+		}
+		a.show(id, r)
+		return true
+	})
+}
+
+// Brace has all front ends take nothing that they see at an endpoint's p, and below it
+// if tree, for a part: something else is about to be put there, and who puts it may die
+// before it is Shown. undo takes that back where nothing was put.
+func (v *Veil) Brace(p string, id record.ID, tree bool) (undo func()) {
+	if v.busy.Load() == 0 {
+		return func() {}
+	}
+	braced := make(map[string]bool) // by ID
+	v.alter(p, tree, func(a *awaited) bool {
+		if a.ID == "" || a.Coming == nil || a.Coming.Endpoint != id || a.Shown {
+			return false
+		}
+		a.Shown, braced[a.ID] = true, true
+		return true
+	})
+	return func() {
+		v.alter(p, tree, func(a *awaited) bool {
+			was := braced[a.ID]
+			a.Shown = a.Shown && !was
+			return was
+		})
+	}
+}
+
+// alter changes what is awaited at p, and below it if tree, and has others know what
+// was changed.
+func (v *Veil) alter(p string, tree bool, change func(*awaited) bool) {
 	var again []awaited
 	v.mu.Lock()
 	for at := range v.at(p, tree) {
 		for i := range v.awaited[at] {
-			if a := &v.awaited[at][i]; a.touches(id) {
-				a.show(id, r)
+			if a := &v.awaited[at][i]; change(a) {
+				a.Learned = max(time.Now().UnixNano(), a.Learned+1)
 				again = append(again, *a)
 			}
 		}
@@ -196,7 +232,6 @@ func (a *awaited) touches(id record.ID) bool {
 func (a *awaited) show(id record.ID, r *record.Replica) {
 	c := *a.Coming
 	a.Coming = &c // others may be reading the old one
-	a.Learned = max(time.Now().UnixNano(), a.Learned+1)
 	c.Graves = slices.DeleteFunc(slices.Clone(c.Graves), func(g Grave) bool {
 		return g.Endpoint == id && (r == nil || g.Holds(string(a.Path), r))
 	})

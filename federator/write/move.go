@@ -289,7 +289,9 @@ func (m *move) step(ctx context.Context, s step) error {
 	if err := m.w.parents(ctx, s.st, s.to, m.to); err != nil {
 		return err
 	}
+	undo := m.w.brace(s.st, m.to, m.found.Kind() == plugins.Directory)
 	err := m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)
+	undo(err)
 	if err == nil || plugins.KindOf(err).Silent() {
 		size := int64(-1)
 		if r, ok := m.found.By(s.st.ID()); ok && r.Kind == plugins.File {

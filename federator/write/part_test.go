@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -288,4 +289,38 @@ func TestOfUnknownSize(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPartOrNot: who puts a smaller file where a client is sending one has not told yet
+// how it looks, and may never.
+func TestPartOrNot(t *testing.T) {
+	for name, put := range map[string]func(f *front){
+		"put":   func(f *front) { _ = f.put("/d/f", "p") },
+		"moved": func(f *front) { f.move("/m", "/d/f", true) },
+	} {
+		bubble(t, func(t *testing.T) {
+			a, b := newSite("a", map[string]string{"/m": "p"}), newSite("b", nil)
+			a.tree.Mkdir("/d")
+			one, two := sending(t, a, b)
+			a.Inject(faults.Rule{Op: "stat", Delay: 5 * time.Second, Times: 1, Path: func(string) bool { return a.read("/d/f") == "p" }})
+			var wg sync.WaitGroup
+			wg.Go(func() { put(one) })
+			time.Sleep(time.Second)
+			equal(t, name, two.read("/d/f"), "p")
+			wg.Wait()
+			equal(t, name+", then", one.read("/d/f")+two.read("/d/f"), "pp")
+		})
+	}
+	// Where nothing comes of it, what there is is a part still.
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/m": "p"}), newSite("b", nil)
+		a.tree.Mkdir("/d")
+		one, two := sending(t, a, b)
+		a.Inject(faults.Rule{Op: "move", Fail: plugins.Denied})
+		a.Inject(faults.Rule{Op: "store", Fail: plugins.Denied})
+		equal(t, "moved in vain", one.move("/m", "/d/f", true), "denied")
+		equal(t, "a part", one.read("/d/f")+two.read("/d/f"), "absentabsent")
+		equal(t, "put in vain", kind(one.put("/d/f", "p")), "denied")
+		equal(t, "a part", one.read("/d/f")+two.read("/d/f"), "absentabsent")
+	})
 }

@@ -110,6 +110,21 @@ func (w *Writer) shown(ctx context.Context, st *federator.Storage, p, own string
 	}
 }
 
+// brace is for before that: who puts something at a storage may die when it is there. It
+// is undone where err says that nothing was put.
+func (w *Writer) brace(st *federator.Storage, p string, tree bool) (undo func(err error)) {
+	if !w.veil.Sent(p, st.ID(), tree) {
+		return func(error) {}
+	}
+	unbrace := w.veil.Brace(p, st.ID(), tree)
+	w.f.Told()
+	return func(err error) {
+		if err != nil && !plugins.KindOf(err).Silent() {
+			unbrace()
+		}
+	}
+}
+
 func (w *Writer) putOn(ctx context.Context, st *federator.Storage, plan *plan, body *once, file *File) (plugins.Entry, error) {
 	own := where(st, plan)
 	if !slices.Contains(plan.parents, st.ID()) {
@@ -124,6 +139,7 @@ func (w *Writer) putOn(ctx context.Context, st *federator.Storage, plan *plan, b
 	if !a.Writer.Atomic() && a.Mover != nil && a.Remover != nil {
 		return w.putStaged(ctx, st, own, plan, body, file)
 	}
+	undo := w.brace(st, plan.path, false)
 	store := func() (plugins.Entry, error) {
 		began := time.Now()
 		entry, err := a.Writer.Store(ctx, own, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime, New: file.New})
@@ -140,6 +156,7 @@ func (w *Writer) putOn(ctx context.Context, st *federator.Storage, plan *plan, b
 	if err != nil && !a.Writer.Atomic() && !plan.exists() {
 		w.discard(st, own)
 	}
+	undo(err)
 	return entry, err
 }
 
@@ -160,6 +177,7 @@ func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own strin
 		}
 	}
 	if err == nil {
+		undo := w.brace(st, plan.path, false)
 		err = w.rename(ctx, st, staged, own, !file.New)
 		if plugins.KindOf(err) == plugins.NoParent {
 			// The directory was known, and has gone since.
@@ -167,6 +185,7 @@ func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own strin
 				err = w.rename(ctx, st, staged, own, !file.New)
 			}
 		}
+		undo(err)
 	}
 	if err != nil {
 		w.discard(st, staged)
