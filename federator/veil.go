@@ -22,7 +22,8 @@ type Veil interface {
 	Outdated(path string, r *record.Replica, all []record.Replica, doubtful func(record.ID) bool) bool
 	// Part reports whether an endpoint's copy of path is not to be seen because it
 	// is only the beginning of a file that a client is sending there. over is
-	// whether something was there before, of which then nothing is left.
+	// whether something was there before, of which then nothing is left, or it may be
+	// something else.
 	Part(path string, r *record.Replica) (is, over bool)
 	// Buried reports whether all that an endpoint may have had at path is dead,
 	// so that its silence leaves nothing open.

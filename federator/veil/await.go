@@ -20,9 +20,13 @@ type awaited struct {
 	// Coming is nil where the bytes come through the front end, which knows
 	// when they are there.
 	Coming *Coming `json:"coming,omitempty"`
-	// Shown is that something else was put at that endpoint since, or is about to
-	// be, and nobody knows how it looks: what is seen there is not taken for a part.
+	// Shown is that something else was put at that endpoint since, and nobody
+	// knows how it looks: what is seen there is not taken for a part.
 	Shown bool `json:"shown,omitempty"`
+	// Braced is until when something else may be put there, in Unix nanoseconds, 0 if
+	// nothing is: what is seen is a part or that, and afterwards that. Who has put it
+	// may have died before it was Shown.
+	Braced int64 `json:"braced,omitempty"`
 	// Learned is when something was learned of it (Show, Brace), in Unix
 	// nanoseconds: an older word is not heard.
 	Learned int64 `json:"learned,omitempty"`

@@ -49,14 +49,18 @@ func (v *Veil) Part(p string, r *record.Replica) (is, over bool) {
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
+	now := time.Now().UnixNano()
 	for _, a := range v.awaited[p] {
 		if !a.concerns(r) {
 			continue
 		}
-		if r.Size == a.Coming.Size {
+		switch {
+		case r.Size == a.Coming.Size:
 			return false, false // it is the whole of it
+		case 0 < a.Braced && a.Braced <= now:
+			continue
 		}
-		is, over = true, over || a.Coming.Old != nil
+		is, over = true, over || a.Coming.Old != nil || a.Braced > 0
 	}
 	return is, over
 }
@@ -150,26 +154,28 @@ func (v *Veil) Show(p string, id record.ID, tree bool, r *record.Replica) {
 	})
 }
 
-// Brace has all front ends take nothing that they see at an endpoint's p, and below it
-// if tree, for a part: something else is about to be put there, and who puts it may die
-// before it is Shown. undo takes that back where nothing was put.
-func (v *Veil) Brace(p string, id record.ID, tree bool) (undo func()) {
+// Brace has all front ends know that something else is about to be put at an endpoint's
+// p, and below it if tree, for so long at most: who does that may die before it is Shown.
+// undo is for when nothing was put.
+func (v *Veil) Brace(p string, id record.ID, tree bool, atMost time.Duration) (undo func()) {
 	if v.busy.Load() == 0 {
 		return func() {}
 	}
-	braced := make(map[string]bool) // by ID
+	until := time.Now().Add(atMost).UnixNano()
 	v.alter(p, tree, func(a *awaited) bool {
 		if a.ID == "" || a.Coming == nil || a.Coming.Endpoint != id || a.Shown {
 			return false
 		}
-		a.Shown, braced[a.ID] = true, true
+		a.Braced = until
 		return true
 	})
 	return func() {
 		v.alter(p, tree, func(a *awaited) bool {
-			was := braced[a.ID]
-			a.Shown = a.Shown && !was
-			return was
+			if a.Braced != until {
+				return false
+			}
+			a.Braced = 0
+			return true
 		})
 	}
 }
@@ -232,6 +238,7 @@ func (a *awaited) touches(id record.ID) bool {
 func (a *awaited) show(id record.ID, r *record.Replica) {
 	c := *a.Coming
 	a.Coming = &c // others may be reading the old one
+	a.Braced = 0
 	c.Graves = slices.DeleteFunc(slices.Clone(c.Graves), func(g Grave) bool {
 		return g.Endpoint == id && (r == nil || g.Holds(string(a.Path), r))
 	})

@@ -12,6 +12,7 @@ import (
 	"canopy/federator"
 	"canopy/federator/record"
 	"canopy/federator/veil"
+	"canopy/plugins"
 )
 
 const second = int64(time.Second)
@@ -320,4 +321,38 @@ func TestClocksDiffer(t *testing.T) {
 	if v.Hides("/f", &r) {
 		t.Error("it is still buried")
 	}
+}
+
+// TestBrace: a file that may be another than the one that is coming is neither a part
+// nor not one, until it is known how it looks, or who would know it must have died.
+func TestBrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := attached(t, nil)
+		defer v.Await("/d/other", time.Hour)()
+		done, _ := v.AwaitComing("/d/f", time.Hour, &veil.Coming{Endpoint: 1, Size: 6})
+		defer done()
+		r := record.Replica{Endpoint: 1, Kind: plugins.File, Size: 3, ModTime: 1}
+		part := func(what string, want, wantOver bool) {
+			t.Helper()
+			if is, over := v.Part("/d/f", &r); is != want || over != wantOver {
+				t.Errorf("%s: a part %v, over something %v", what, is, over)
+			}
+		}
+		part("at first", true, false)
+		v.Brace("/d", 2, true, time.Minute)
+		part("braced elsewhere", true, false)
+		undo := v.Brace("/d", 1, true, time.Minute)
+		part("braced", true, true)
+		undo()
+		part("nothing was put", true, false)
+		undo = v.Brace("/d/f", 1, false, time.Minute)
+		v.Show("/d/f", 1, false, &r)
+		part("it is another", false, false)
+		undo() // too late
+		r.Size++
+		part("now it is a part", true, true)
+		v.Brace("/d/f", 1, false, time.Minute)
+		time.Sleep(time.Minute)
+		part("nobody has said how it looks", false, false)
+	})
 }

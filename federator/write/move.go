@@ -289,7 +289,7 @@ func (m *move) step(ctx context.Context, s step) error {
 	if err := m.w.parents(ctx, s.st, s.to, m.to); err != nil {
 		return err
 	}
-	undo := m.w.brace(s.st, m.to, m.found.Kind() == plugins.Directory)
+	undo := m.w.brace(s.st, m.to, m.found.Kind() == plugins.Directory, renamed)
 	err := m.w.rename(ctx, s.st, s.from, s.to, m.overwrite)
 	undo(err)
 	if err == nil || plugins.KindOf(err).Silent() {

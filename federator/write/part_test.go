@@ -302,11 +302,11 @@ func TestPartOrNot(t *testing.T) {
 			a, b := newSite("a", map[string]string{"/m": "p"}), newSite("b", nil)
 			a.tree.Mkdir("/d")
 			one, two := sending(t, a, b)
-			a.Inject(faults.Rule{Op: "stat", Delay: 5 * time.Second, Times: 1, Path: func(string) bool { return a.read("/d/f") == "p" }})
+			a.Inject(faults.Rule{Op: "stat", Hang: true, Times: 1, Path: func(string) bool { return a.read("/d/f") == "p" }})
 			var wg sync.WaitGroup
 			wg.Go(func() { put(one) })
 			time.Sleep(time.Second)
-			equal(t, name, two.read("/d/f"), "p")
+			equal(t, name+", meanwhile", two.read("/d/f"), "unknown")
 			wg.Wait()
 			equal(t, name+", then", one.read("/d/f")+two.read("/d/f"), "pp")
 		})

@@ -110,13 +110,16 @@ func (w *Writer) shown(ctx context.Context, st *federator.Storage, p, own string
 	}
 }
 
+// renamed is more than it takes to give a file its name, and to see how it looks.
+const renamed = 3 * removeTimeout
+
 // brace is for before that: who puts something at a storage may die when it is there. It
 // is undone where err says that nothing was put.
-func (w *Writer) brace(st *federator.Storage, p string, tree bool) (undo func(err error)) {
+func (w *Writer) brace(st *federator.Storage, p string, tree bool, atMost time.Duration) (undo func(err error)) {
 	if !w.veil.Sent(p, st.ID(), tree) {
 		return func(error) {}
 	}
-	unbrace := w.veil.Brace(p, st.ID(), tree)
+	unbrace := w.veil.Brace(p, st.ID(), tree, atMost)
 	w.f.Told()
 	return func(err error) {
 		if err != nil && !plugins.KindOf(err).Silent() {
@@ -139,7 +142,7 @@ func (w *Writer) putOn(ctx context.Context, st *federator.Storage, plan *plan, b
 	if !a.Writer.Atomic() && a.Mover != nil && a.Remover != nil {
 		return w.putStaged(ctx, st, own, plan, body, file)
 	}
-	undo := w.brace(st, plan.path, false)
+	undo := w.brace(st, plan.path, false, forsaken)
 	store := func() (plugins.Entry, error) {
 		began := time.Now()
 		entry, err := a.Writer.Store(ctx, own, body, plugins.Upload{Size: file.Size, ModTime: file.ModTime, New: file.New})
@@ -177,7 +180,7 @@ func (w *Writer) putStaged(ctx context.Context, st *federator.Storage, own strin
 		}
 	}
 	if err == nil {
-		undo := w.brace(st, plan.path, false)
+		undo := w.brace(st, plan.path, false, renamed)
 		err = w.rename(ctx, st, staged, own, !file.New)
 		if plugins.KindOf(err) == plugins.NoParent {
 			// The directory was known, and has gone since.
