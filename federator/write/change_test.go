@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"canopy/federator"
 	"canopy/federator/write"
 	"canopy/plugins"
 	"canopy/plugins/faults"
+	"canopy/plugins/plugintest/mem"
 )
 
 func anything(string) error { return nil }
@@ -245,6 +247,60 @@ func TestMoveWithOneDown(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		equal(t, "copies", a.read("/g")+b.read("/f"), "1-")
+	})
+}
+
+// TestMoveOfAll: what is in a directory where it cannot be moved is not lost.
+func TestMoveOfAll(t *testing.T) {
+	for _, seen := range []bool{true, false} {
+		bubble(t, func(t *testing.T) {
+			a, b := newSite("a", map[string]string{"/d/f": "1"}), newSite("b", map[string]string{"/d/only": "2"})
+			f := newFront(t, &hub{}, nil, a, b)
+			if seen {
+				equal(t, "before", f.list("/d"), "f only")
+			}
+			b.Inject(faults.Rule{Fail: plugins.Unavailable})
+			f.read("/none")
+			for range 3 {
+				equal(t, "while b is down", f.move("/d", "/e", false), "unknown")
+				time.Sleep(40 * time.Second)
+			}
+			b.Heal()
+			time.Sleep(2 * time.Minute)
+			equal(t, "on b", a.read("/d/f")+b.read("/d/only"), "12")
+			equal(t, "seen", f.list("/d"), "f only")
+			equal(t, "with b", f.move("/d", "/e", false), "done")
+			equal(t, "moved", f.list("/e"), "f only")
+		})
+	}
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", map[string]string{"/d/f": "1"}), newSite("b", map[string]string{"/d/only": "2"}, "move")
+		f := newFront(t, &hub{}, nil, a, b)
+		equal(t, "where b cannot move", f.move("/d", "/e", false), "unsupported")
+		equal(t, "on b", f.list("/d")+a.read("/d/f")+b.read("/d/only"), "f only12")
+	})
+}
+
+// TestMoveInDoubt: a client was sent to an endpoint with a new file, and nobody knows
+// whether it came there before that fell silent. The old one is not moved instead.
+func TestMoveInDoubt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tree := map[string]string{"/f": "old"}
+		a, b := newSite("a", tree), newSite("b", tree)
+		a.access = federator.Redirect
+		h := &hub{}
+		one, two := newFront(t, h, nil, a, b), newFront(t, h, nil, a, b)
+		if target, carry, err := one.w.Redirect(t.Context(), "/f", write.File{Size: 7, Client: nobody}); err != nil || carry || target.Endpoint != "a" {
+			t.Fatal(target, carry, err)
+		}
+		a.tree.Put("/f", mem.File{Content: "the new", ModTime: time.Now()})
+		a.Inject(faults.Rule{Fail: plugins.Unavailable})
+		two.read("/none")
+		equal(t, "in doubt", two.move("/f", "/g", false), "unknown")
+		a.Heal()
+		time.Sleep(2 * time.Minute)
+		equal(t, "moved", two.move("/f", "/g", false), "done")
+		equal(t, "read", one.read("/f")+two.read("/g"), "absentthe new")
 	})
 }
 

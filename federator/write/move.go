@@ -35,8 +35,8 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 		return false, &ReadOnly{Path: from}
 	}
 	found, err := w.ask(ctx, from, c)
-	if err == nil && w.anyPart(from, found.Replicas) {
-		// That is no file yet. What there is besides can be moved.
+	if err == nil && len(w.veil.Comings(from, false)) > 0 {
+		// What readers do not see is no file yet, or none any more.
 		found, err = w.f.Lookup(ctx, from, federator.All, c)
 	}
 	if err != nil {
@@ -69,13 +69,6 @@ func (w *Writer) Move(ctx context.Context, from, to string, overwrite bool, c *c
 		w.f.TreeWritten(to)
 	}
 	return old == nil, err
-}
-
-func (w *Writer) anyPart(p string, all []record.Replica) bool {
-	return slices.ContainsFunc(all, func(r record.Replica) bool {
-		part, _ := w.veil.Part(p, &r)
-		return part
-	})
 }
 
 // destination returns what is at to, nil if nothing is, and who may have
@@ -119,14 +112,17 @@ type step struct {
 	from, to string
 }
 
-// plan finds out who can do what, before anything is touched.
+// plan finds out who can do what, before anything is touched. A directory is moved by
+// all who hold it, or may, or by nobody: what is in it may be nowhere else.
 func (m *move) plan() error {
-	up := false
+	up, unable := false, false
+	var silent []string
 	for _, st := range m.s.Storages(m.from) {
 		r, holds := m.found.By(st.ID())
 		if !holds {
 			if slices.Contains(m.found.Missing, st.Name()) && st.Writable() {
 				m.others = append(m.others, st.ID())
+				silent = append(silent, st.Name())
 			}
 			continue
 		}
@@ -134,6 +130,9 @@ func (m *move) plan() error {
 		there := storageOf(m.s, m.to, st.ID())
 		if there == nil || st.Down() || st.Abilities().Mover == nil || int(r.Via) >= len(st.Own()) {
 			m.others = append(m.others, st.ID())
+			if unable = true; st.Down() {
+				silent = append(silent, st.Name())
+			}
 			continue
 		}
 		m.native = append(m.native, step{there, st.Own()[r.Via], there.Own()[0]})
@@ -141,7 +140,9 @@ func (m *move) plan() error {
 	switch {
 	case !up:
 		return &federator.Unknown{Path: m.from, RetryAfter: retryAfter}
-	case len(m.native) == 0 && m.found.Kind() == plugins.Directory:
+	case m.found.Kind() == plugins.Directory && len(silent) > 0:
+		return &federator.Unknown{Path: m.from, Missing: silent, RetryAfter: retryAfter}
+	case m.found.Kind() == plugins.Directory && unable:
 		return failure(plugins.Unsupported, "move", m.from)
 	}
 	return nil
