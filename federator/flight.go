@@ -18,14 +18,18 @@ type flights[F any] struct {
 	m  map[string]F
 }
 
-// join returns the flight of path after adding to it, or starts one. Both
+// join returns the flight of path after adding to it, or starts one. The
 // functions run under the table's lock; add reports whether the flight can
-// still be joined.
-func (t *flights[F]) join(path string, add func(F) bool, start func() F) F {
+// still be joined. If it cannot, it is left, and told so, for leave does not
+// reach it any more.
+func (t *flights[F]) join(path string, add func(F) bool, told func(F), start func() F) F {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if fl, ok := t.m[path]; ok && add(fl) {
-		return fl
+	if fl, ok := t.m[path]; ok {
+		if add(fl) {
+			return fl
+		}
+		told(fl)
 	}
 	if t.m == nil {
 		t.m = make(map[string]F)
@@ -160,7 +164,7 @@ func (f *Federator) fly(path string, prior known, how manner) *flight {
 		}
 		return true
 	}
-	return f.flights.join(path, add, func() *flight {
+	return f.flights.join(path, add, (*flight).void, func() *flight {
 		g := f.enter()
 		now := time.Now().UnixNano()
 		if how.believes() {

@@ -72,7 +72,7 @@ func (f *Federator) enlist(path string, prior *record.Listing, fresh bool, how m
 		l.attend(r)
 		return true
 	}
-	return f.listers.join(path, add, func() *lister {
+	return f.listers.join(path, add, (*lister).void, func() *lister {
 		g := f.enter()
 		now := time.Now().UnixNano()
 		// The one that the caller would have joined may have ended a moment ago.

@@ -285,7 +285,7 @@ func TestMoveOfAll(t *testing.T) {
 // whether it came there before that fell silent. The old one is not moved instead.
 func TestMoveInDoubt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		tree := map[string]string{"/f": "old"}
+		tree := map[string]string{"/f": "old", "/g": "g"}
 		a, b := newSite("a", tree), newSite("b", tree)
 		a.access = federator.Redirect
 		h := &hub{}
@@ -296,10 +296,10 @@ func TestMoveInDoubt(t *testing.T) {
 		a.tree.Put("/f", mem.File{Content: "the new", ModTime: time.Now()})
 		a.Inject(faults.Rule{Fail: plugins.Unavailable})
 		two.read("/none")
-		equal(t, "in doubt", two.move("/f", "/g", false), "unknown")
+		equal(t, "in doubt", two.move("/f", "/g", true), "unknown")
 		a.Heal()
 		time.Sleep(2 * time.Minute)
-		equal(t, "moved", two.move("/f", "/g", false), "done")
+		equal(t, "moved", two.move("/f", "/g", true), "replaced")
 		equal(t, "read", one.read("/f")+two.read("/g"), "absentthe new")
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -478,4 +479,23 @@ func TestMovedWhileAsked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestManyAskMeanwhile: while a file is written each who reads asks for himself. What the
+// slow ones learn in the end is remembered by nobody, however many came after them.
+func TestManyAskMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := newSite("a", nil), newSite("b", nil)
+		f := newFront(t, &hub{}, nil, a, b)
+		a.Inject(faults.Rule{Op: "store", Delay: 300 * time.Millisecond})
+		var wg sync.WaitGroup
+		wg.Go(func() { equal(t, "stored", kind(f.put("/f", "1")), "done") })
+		time.Sleep(100 * time.Millisecond)
+		b.Inject(faults.Rule{Op: "stat", Delay: 2 * time.Second, Times: 3})
+		for range 3 {
+			wg.Go(func() { f.read("/f") })
+		}
+		wg.Wait()
+		equal(t, "read", f.read("/f"), "1")
+	})
 }
