@@ -10,6 +10,7 @@ import (
 
 	"canopy/federator"
 	"canopy/frontend/mediatype"
+	"canopy/plugins"
 )
 
 // sender tells who sends a file from others, on all front ends; "" is somebody of whom
@@ -38,8 +39,11 @@ func (x *exchange) sent(err error) (federator.Found, error) {
 // headSent answers HEAD of that, with what there is to be known of it.
 func (x *exchange) headSent(err error) error {
 	found, err := x.sent(err)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case found.Kind() == plugins.Directory:
+		return x.addSlash()
 	}
 	h := x.Header()
 	validators(&found.Facts).Set(h)

@@ -313,7 +313,7 @@ func (o *outbox) overflowed() bool {
 func (o *outbox) settle() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.overflow = false
+	o.overflow, o.stuck = false, false
 }
 
 // unsettle takes settle back.

@@ -88,9 +88,15 @@ func TestWordsInOrder(t *testing.T) {
 	if ok, _, _ := o.done(o.lastTurn()); !ok || o.stuck {
 		t.Error("not done in the end")
 	}
+	o.stick()
 	o.lose()
 	if ok, stuck, _ := o.done(last); ok || !stuck {
 		t.Error("done, when all that waited was lost")
+	}
+	o.settle()
+	o.remove(true, []string{"anew"})
+	if ok, stuck, _ := o.done(o.lastTurn()); ok || stuck {
+		t.Errorf("of what has not been tried: %v, %v", ok, stuck)
 	}
 }
 

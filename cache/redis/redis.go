@@ -37,9 +37,9 @@
 // ends on one channel, also while the level is suspect. Until Redis has
 // confirmed, Get gives nothing for them here, and an older Set that still waits
 // is forgotten. While Redis cannot be reached they are kept, and sent before the
-// level is used again. There is room for 65536; if more come, nobody can say any longer which stored values
-// are dead, so all are: the level gets a new generation. The generation is a
-// random number under Prefix + "generation", part of every frame and read
+// level is used again. There is room for 65536; if more come, nobody can say any
+// longer which stored values are dead, so all are: the level gets a new
+// generation. The generation is a random number under Prefix + "generation", part of every frame and read
 // together with every question, so that every front end notices at once. It
 // does not count: if the server loses it, a new number cannot revive anything.
 //

@@ -182,10 +182,20 @@ func (l *level) Get(_ context.Context, keys ...string) [][]byte {
 
 // deliver has the cache do something, after all that it was given to do before.
 func (l *level) deliver(do func()) {
+	l.after(&l.delivered, func() {
+		if !l.gone() {
+			do()
+		}
+	})
+}
+
+// after does something a little later, when what was to be done last has been, and is
+// what is to be done last from now on.
+func (l *level) after(last *chan struct{}, do func()) {
 	done := make(chan struct{})
 	l.mu.Lock()
-	before := l.delivered
-	l.delivered = done
+	before := *last
+	*last = done
 	l.mu.Unlock()
 	go func() {
 		defer close(done)
@@ -193,9 +203,7 @@ func (l *level) deliver(do func()) {
 		if before != nil {
 			<-before
 		}
-		if !l.gone() {
-			do()
-		}
+		do()
 	}()
 }
 
@@ -245,19 +253,7 @@ func (l *level) Invalidate(keys ...string) {
 
 // receive has a front end be told a little later, after all that it was told before.
 func (l *level) receive(keys []string) {
-	done := make(chan struct{})
-	l.mu.Lock()
-	before := l.heard
-	l.heard = done
-	l.mu.Unlock()
-	go func() {
-		defer close(done)
-		l.lag.wait()
-		if before != nil {
-			<-before
-		}
-		l.hear(keys)
-	}()
+	l.after(&l.heard, func() { l.hear(keys) })
 }
 
 // hear is told of what another front end has invalidated.

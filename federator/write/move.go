@@ -194,7 +194,7 @@ func (m *move) run(ctx context.Context) error {
 func (m *move) graves() []veil.Grave {
 	var graves []veil.Grave
 	for _, id := range m.others {
-		if r, ok := m.found.By(id); ok && r.Kind == plugins.File {
+		if r, ok := m.found.By(id); ok { // a file: all who hold a directory move it
 			graves = append(graves, veil.Of(m.from, &r))
 		} else {
 			graves = append(graves, unseen(storageOf(m.s, m.from, id), m.from, true))

@@ -69,8 +69,8 @@ func (w *Writer) Redirect(ctx context.Context, p string, file File) (t Target, c
 	return Target{Endpoint: st.Name(), URL: l.URL, Replaced: plan.exists()}, false, nil
 }
 
-// Sends reports whether a sender (File.Sender) was sent to a storage with a file for
-// path, of which nobody is to see a part. That he may, who knows what he does.
+// Sends reports whether a sender (File.Sender) is sending a file to a storage himself,
+// of which others are not to see a part.
 func (w *Writer) Sends(sender, path string) bool { return sender != "" && w.veil.SentBy(sender, path) }
 
 // tells reports whether it is to be seen, from what a storage says of the file,
